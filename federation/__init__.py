@@ -1,0 +1,1 @@
+"""ActivityPub on the wire: a pure protocol library that knows no table and no page."""

@@ -1,0 +1,1 @@
+"""The program: our rules, between the doors."""

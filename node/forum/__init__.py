@@ -1,0 +1,1 @@
+"""What may be done here: the rules, one verb for every door."""

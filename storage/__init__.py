@@ -1,0 +1,1 @@
+"""The database: tables, named questions, transactions; knows no HTTP and no ActivityPub."""
