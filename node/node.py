@@ -1,0 +1,37 @@
+"""Node: what doors and workers share."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from federation.client import Client
+from node.settings import Settings
+from storage.work import Storage
+
+
+class Network(Protocol):
+    """What a page may ask of the fediverse without knowing the wire."""
+
+    async def find_actor(self, address: str) -> int:
+        """The actor of `@name@host` or a URL, remembered here; raises NotFound in words a person may read."""
+        ...
+
+    async def fetch_missing(self, thread_id: int) -> int:
+        """Fetches the holes of a thread, within a budget, and says how many were filled."""
+        ...
+
+    async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
+        """Where `handle`'s own server lets them follow, answer, like or vote on the object."""
+        ...
+
+
+@dataclass(slots=True)
+class Node:
+    """Settings, storage, the way out, and the bells that wake the worker."""
+
+    settings: Settings
+    storage: Storage
+    client: Client
+    network: Network
+    letters_came: asyncio.Event = field(default_factory=asyncio.Event)
+    deliveries_wait: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,166 @@
+"""Settings, from a TOML file and FOLKMOOT_* variables; nothing else reads the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SECRET_SETTINGS = {"secret", "database_url"}  # never printed; a database URL may hold a password
+
+
+class SettingsError(Exception):
+    """A setting is unknown or cannot be used; says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this node is set up; see docs/settings in the README."""
+
+    origin: str = field(metadata={"says": "public address of the node, e.g. https://moot.example; it can never change"})
+    name: str = field(default="Folkmoot", metadata={"says": "name of the node, shown on every page"})
+    description: str = field(default="", metadata={"says": "one sentence about the node"})
+    contact: str = field(default="", metadata={"says": "e-mail address or page of whoever runs the node"})
+    language: str = field(default="en", metadata={"says": "language of the node's own pages"})
+    data: Path = field(default=Path("var"), metadata={"says": "folder for the database, the secret and the media"})
+    database_url: str = field(
+        default="", metadata={"says": "postgresql://… for PostgreSQL; empty: SQLite in the data folder"}
+    )
+    secret: str = field(
+        default="", metadata={"says": "seals the private keys; empty: kept in the data folder, mode 0600"}
+    )
+    listen: str = field(default="127.0.0.1:8080", metadata={"says": "address and port to serve on"})
+    development: bool = field(default=False, metadata={"says": "allow http and the loopback peers named in dev_peers"})
+    dev_peers: frozenset[str] = field(
+        default=frozenset(),
+        metadata={"says": "loopback host:port of other servers on this machine, in development mode"},
+    )
+    log_level: str = field(default="info", metadata={"says": "debug, info, warning or error"})
+    log_format: str = field(default="text", metadata={"says": "text or json"})
+
+    @property
+    def authority(self) -> str:
+        """Our host as others name it, with its port where that is not the scheme's own."""
+        return urlsplit(self.origin).netloc
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.origin).scheme
+
+    @property
+    def database(self) -> str:
+        """The URL for SQLAlchemy."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data / 'folkmoot.sqlite3').absolute()}"
+        for prefix in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(prefix):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
+        return self.database_url
+
+    @property
+    def listen_host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def listen_port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+def load(environment: Mapping[str, str] | None = None, file: Path | None = None, **given: Any) -> Settings:
+    """The settings: what is given, before the environment, before the file; unknown ones are errors."""
+    environment = os.environ if environment is None else environment
+    file = file or (Path(environment["FOLKMOOT_CONFIG"]) if "FOLKMOOT_CONFIG" in environment else None)
+    known = {setting.name for setting in fields(Settings)}
+    values: dict[str, Any] = {}
+    if file is not None:
+        values |= _from_file(file, known)
+    for name, value in environment.items():
+        setting = name.removeprefix("FOLKMOOT_").lower()
+        if not name.startswith("FOLKMOOT_") or setting in NOT_SETTINGS:
+            continue
+        if setting not in known:
+            raise SettingsError(f"unknown setting {name}; there are {', '.join(sorted(known))}")
+        values[setting] = value
+    values |= given
+    return _checked(values)
+
+
+# Variables of tests and packaging that share our prefix.
+NOT_SETTINGS = {"config", "wire", "node", "require_tools", "attack", "failpoint"}
+
+
+def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from None
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"unknown setting {name} in {file}; there are {', '.join(sorted(known))}")
+    return values
+
+
+def _checked(values: dict[str, Any]) -> Settings:
+    if not values.get("origin"):
+        raise SettingsError(
+            "origin is not set: the public address of this node, e.g. FOLKMOOT_ORIGIN=https://moot.example"
+        )
+    values["origin"] = _origin(str(values["origin"]))
+    for switch in ("development",):
+        if switch in values:
+            values[switch] = _switch(switch, values[switch])
+    if "data" in values:
+        values["data"] = Path(values["data"])
+    peers = values.get("dev_peers", ())
+    if isinstance(peers, str):
+        peers = [peer.strip() for peer in peers.split(",") if peer.strip()]
+    for peer in peers:
+        host, _, port = peer.rpartition(":")
+        if not (host.startswith("127.") or host == "[::1]") or not port.isdigit():
+            raise SettingsError(f"dev_peers: {peer!r} is not a loopback host:port such as 127.0.0.1:4101")
+    values["dev_peers"] = frozenset(peers)
+    if str(values.get("log_format", "text")) not in ("text", "json"):
+        raise SettingsError("log_format is text or json")
+    if str(values.get("log_level", "info")).lower() not in ("debug", "info", "warning", "error"):
+        raise SettingsError("log_level is debug, info, warning or error")
+    host, _, port = str(values.get("listen", "127.0.0.1:8080")).rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise SettingsError("listen is an address and a port, such as 127.0.0.1:8080")
+    settings = Settings(**values)
+    if settings.dev_peers and not settings.development:
+        raise SettingsError("dev_peers needs development = true: it opens addresses that are closed otherwise")
+    parts = urlsplit(settings.origin)
+    if not settings.development:
+        if parts.scheme != "https":
+            raise SettingsError("origin must be https://… (development = true allows http on this machine)")
+        if parts.port is not None:
+            raise SettingsError("origin has a port; Mastodon cannot follow actors on another port than 443")
+    return settings
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value.strip().lower())
+    try:
+        odd = parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None
+        port = parts.port
+    except ValueError:
+        odd, port = True, None
+    if odd or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise SettingsError(f"origin {value!r} is not an address such as https://moot.example")
+    netloc = parts.netloc
+    if port == {"http": 80, "https": 443}[parts.scheme]:
+        netloc = netloc.rpartition(":")[0]
+    return f"{parts.scheme}://{netloc}"
+
+
+def _switch(name: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise SettingsError(f"{name} is true or false")
+    return words[str(value).lower()]

@@ -1,0 +1,518 @@
+"""Every table on one page."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite keeps it without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+# A path is compared byte by byte on both engines, whatever the database's language.
+Path = String(800).with_variant(String(800, collation="C"), "postgresql")
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it from the class
+        datetime: Moment,
+        str: Text,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+NEVER_REUSED = {"sqlite_autoincrement": True}  # PostgreSQL's sequences never go back by themselves
+
+
+# ------------------------------------------------------------------ who
+
+
+class Actor(Table):
+    """Whoever can speak: people, groups and the node itself, of this server and of others alike."""
+
+    __tablename__ = "actors"
+    __table_args__ = (Index(None, "host"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uri: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]  # person, group, service, organization, application
+    local: Mapped[bool]
+    host: Mapped[str]  # the authority of the uri, with its port
+    name: Mapped[str]  # preferredUsername
+    display_name: Mapped[str] = mapped_column(default="")
+    summary: Mapped[str] = mapped_column(default="")  # safe HTML
+    summary_source: Mapped[str | None]
+    url: Mapped[str | None]
+    inbox: Mapped[str]
+    shared_inbox: Mapped[str | None]
+    outbox: Mapped[str | None]
+    followers: Mapped[str | None]
+    following: Mapped[str | None]
+    featured: Mapped[str | None]
+    moderators: Mapped[str | None]
+    icon_url: Mapped[str | None]
+    language: Mapped[str | None]
+    discoverable: Mapped[bool] = mapped_column(default=True)
+    indexable: Mapped[bool] = mapped_column(default=True)
+    manually_approves: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(default="active")  # active, suspended, deleted
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    refreshed_at: Mapped[datetime | None]  # when a remote document was last read
+    version: Mapped[int] = mapped_column(default=1)
+
+    @property
+    def handle(self) -> str:
+        return f"{self.name}@{self.host}"
+
+
+class Handle(Table):
+    """A name of this node, for groups and people alike; never given again, old ones lead on."""
+
+    __tablename__ = "handles"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    current: Mapped[bool] = mapped_column(default=True)
+
+
+class Key(Table):
+    """A public key of an actor, and for our own the private half, encrypted with the node's secret."""
+
+    __tablename__ = "keys"
+    __table_args__ = (Index(None, "actor_id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    uri: Mapped[str] = mapped_column(unique=True)
+    algorithm: Mapped[str]  # rsa; ed25519 has room here
+    public_pem: Mapped[str]
+    private_sealed: Mapped[bytes | None]
+    refreshed_at: Mapped[datetime]
+
+
+class Group(Table):
+    __tablename__ = "groups"
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    privacy: Mapped[str] = mapped_column(default="open")  # open, closed, secret
+    who_may_start: Mapped[str] = mapped_column(default="members")  # members, moderators
+    outsiders_may_start: Mapped[bool] = mapped_column(default=True)
+    outsiders_may_comment: Mapped[bool] = mapped_column(default=True)
+    comments: Mapped[str] = mapped_column(default="quiet")  # to followers: quiet, boosted, none
+    language: Mapped[str] = mapped_column(default="en")
+    hue: Mapped[int] = mapped_column(default=200)
+    archived_at: Mapped[datetime | None]
+
+
+class Membership(Table):
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("group_id", "actor_id"), Index(None, "actor_id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    role: Mapped[str] = mapped_column(default="member")  # admin, moderator, member, guest, banned
+    title: Mapped[str | None]
+    joined_at: Mapped[datetime]
+
+
+class Follow(Table):
+    __tablename__ = "follows"
+    __table_args__ = (UniqueConstraint("follower_id", "target_id"), Index(None, "target_id", "state"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    follower_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    target_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    uri: Mapped[str | None]  # the Follow's own id
+    state: Mapped[str]  # pending, accepted, rejected
+    created_at: Mapped[datetime]
+
+
+# ------------------------------------------------------------------ what is said
+
+
+class Thread(Table):
+    __tablename__ = "threads"
+    __table_args__ = (Index(None, "group_id", "last_activity_at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), unique=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    title: Mapped[str]
+    slug: Mapped[str]
+    context: Mapped[str]  # what our items carry as context and conversation
+    private: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str | None]
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(default="visible")  # visible, removed, deleted
+    announced: Mapped[bool] = mapped_column(default=True)  # imported threads never were
+    locked_at: Mapped[datetime | None]
+    pinned_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    last_activity_at: Mapped[datetime]
+    next_number: Mapped[int] = mapped_column(default=0)
+    comments_count: Mapped[int] = mapped_column(default=0)
+    seen_count: Mapped[int] = mapped_column(default=0)  # readers, as an import told
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Context(Table):
+    """Every context and conversation seen on an item of a thread."""
+
+    __tablename__ = "contexts"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"))
+
+
+class Comment(Table):
+    """One item of a thread; the opening is number 0; a missing one has a uri and no author."""
+
+    __tablename__ = "comments"
+    __table_args__ = (
+        UniqueConstraint("thread_id", "number"),
+        UniqueConstraint("thread_id", "path"),
+        Index(None, "parent_id"),
+        Index(None, "author_id", "id"),
+        NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), unique=True)
+    uri: Mapped[str] = mapped_column(unique=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    number: Mapped[int]
+    path: Mapped[str] = mapped_column(Path)
+    depth: Mapped[int]
+    kind: Mapped[str] = mapped_column(default="note")  # note, question
+    state: Mapped[str] = mapped_column(default="visible")  # visible, removed, deleted, missing, refused
+    reason: Mapped[str | None]  # why it is not visible
+    source: Mapped[str] = mapped_column(default="")
+    source_type: Mapped[str] = mapped_column(default="text/markdown")
+    html: Mapped[str] = mapped_column(default="")  # for pages
+    wire: Mapped[str] = mapped_column(default="")  # for other servers
+    language: Mapped[str | None]
+    summary: Mapped[str | None]  # a content warning from elsewhere
+    sensitive: Mapped[bool] = mapped_column(default=False)
+    mentions: Mapped[list[Any]] = mapped_column(default=list)  # [uri, handle]
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    attachments: Mapped[list[Any]] = mapped_column(default=list)  # {kind, url, media_type, alt}
+    question: Mapped[dict[str, Any] | None]  # {options, multiple, end_time, closed}
+    page_url: Mapped[str | None]  # where a remote item lives
+    boosted_as: Mapped[str | None]  # the group's Announce of it, for Undo
+    published_at: Mapped[datetime]
+    arrived_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+    replies_count: Mapped[int] = mapped_column(default=0)
+    likes_count: Mapped[int] = mapped_column(default=0)
+    boosts_count: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Revision(Table):
+    """An earlier wording of an item, with when it was replaced."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (Index(None, "comment_id", "id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"))
+    editor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    title: Mapped[str | None]
+    source: Mapped[str]
+    html: Mapped[str]
+    replaced_at: Mapped[datetime]
+
+
+class Reaction(Table):
+    __tablename__ = "reactions"
+    __table_args__ = (UniqueConstraint("comment_id", "actor_id", "kind"), Index(None, "uri"), Index(None, "actor_id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    kind: Mapped[str] = mapped_column(String(80))  # like, dislike, boost, or an emoji
+    uri: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Notice(Table):
+    """Something said to one member alone."""
+
+    __tablename__ = "notices"
+    __table_args__ = (UniqueConstraint("actor_id", "kind", "uri"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    kind: Mapped[str] = mapped_column(String(40))  # private_reply, mention, reply
+    uri: Mapped[str]
+    from_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))
+    html: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+
+
+class Tombstone(Table):
+    """What was deleted or undone, even before it arrived; it never comes back."""
+
+    __tablename__ = "tombstones"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    actor_uri: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # object, actor, activity
+    gone_at: Mapped[datetime]
+
+
+class Alias(Table):
+    """An address that once was ours elsewhere, such as a Loomio key, and where it leads."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))  # loomio:d, loomio:g, loomio:c, loomio:u
+    key: Mapped[str] = mapped_column(String(200))
+    thread_id: Mapped[int | None] = mapped_column(ForeignKey("threads.id"))
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+
+
+class ImportedRecord(Table):
+    """A record of an import: what became of it, or its raw line where we do not understand it yet."""
+
+    __tablename__ = "imported_records"
+    __table_args__ = (UniqueConstraint("source", "table_name", "key"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(40))
+    table_name: Mapped[str] = mapped_column(String(80))
+    key: Mapped[str] = mapped_column(String(120))
+    local_id: Mapped[int | None] = mapped_column(Id)
+    raw: Mapped[str | None]
+
+
+# ------------------------------------------------------------------ moderation
+
+
+class Report(Table):
+    __tablename__ = "reports"
+    __table_args__ = (UniqueConstraint("uri"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uri: Mapped[str | None]
+    reporter_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    objects: Mapped[list[Any]]
+    words: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+
+class Block(Table):
+    """An actor elsewhere who wants nothing from one of ours."""
+
+    __tablename__ = "blocks"
+    __table_args__ = (UniqueConstraint("actor_id", "target_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    target_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    uri: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Act(Table):
+    """A moderator's act, with its reason."""
+
+    __tablename__ = "acts"
+    __table_args__ = (NEVER_REUSED,)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # none: at the console
+    verb: Mapped[str]
+    about: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    done_at: Mapped[datetime]
+
+
+# ------------------------------------------------------------------ the wire
+
+
+class Host(Table):
+    """Another server, by its authority: what it runs, how it is, and who delivers to it now."""
+
+    __tablename__ = "hosts"
+
+    host: Mapped[str] = mapped_column(String(300), primary_key=True)
+    software: Mapped[str | None]
+    software_version: Mapped[str | None]
+    asked_at: Mapped[datetime | None]  # when its NodeInfo was last asked for
+    dialect: Mapped[str] = mapped_column(default="microblog")  # microblog, forum, discourse
+    dialect_set_by_admin: Mapped[bool] = mapped_column(default=False)
+    signature: Mapped[str] = mapped_column(default="cavage")  # or rfc9421, once that succeeded
+    state: Mapped[str] = mapped_column(default="live")  # live, dead
+    blocked_at: Mapped[datetime | None]
+    blocked_why: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    failing_since: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    last_success_at: Mapped[datetime | None]
+    last_inbound_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Reach(Table):
+    """An inbox elsewhere that may hold something of an actor of ours; a Delete goes there too."""
+
+    __tablename__ = "reach"
+    __table_args__ = (Index(None, "host"),)
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    inbox: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+
+
+class Activity(Table):
+    """What we say, once, in at most two wordings."""
+
+    __tablename__ = "activities"
+    __table_args__ = (Index(None, "about"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uri: Mapped[str] = mapped_column(unique=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    type: Mapped[str]
+    about: Mapped[str]  # the object: deliveries about it keep their order
+    public: Mapped[bool]
+    always: Mapped[bool] = mapped_column(default=False)  # Delete, Undo, Accept, Reject go whatever is visible now
+    microblog: Mapped[bytes | None] = mapped_column(LargeBinary)
+    forum: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class Delivery(Table):
+    """One activity owed to one inbox; the row goes when it is there, or refused for good."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("activity_id", "inbox"),
+        Index(None, "host", "parked_at", "id"),
+        Index(None, "inbox", "about", "id"),
+        NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"))
+    signer_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))  # the group, where it relays another's words
+    host: Mapped[str]
+    inbox: Mapped[str]
+    about: Mapped[str]
+    dialect: Mapped[str]  # which wording: microblog, forum
+    attempts: Mapped[int] = mapped_column(default=0)
+    first_tried_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None]
+    parked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Letter(Table):
+    """A verified POST to an inbox, kept before it is answered; unique by signer and body."""
+
+    __tablename__ = "letters"
+    __table_args__ = (
+        UniqueConstraint("signer", "digest"),
+        Index(None, "state", "next_try_at", "id"),
+        NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    signer: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(64))
+    key_id: Mapped[str]
+    host: Mapped[str]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)  # erased some time after it was read
+    state: Mapped[str] = mapped_column(default="waiting")  # waiting, done, parked
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    outcome: Mapped[str | None]  # one line for the admin
+    received_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class FetchFailure(Table):
+    """An address that failed, not to be asked again for a while, restarts or not."""
+
+    __tablename__ = "fetch_failures"
+
+    url: Mapped[str] = mapped_column(primary_key=True)
+    why: Mapped[str]
+    until: Mapped[datetime]
+
+
+class Fact(Table):
+    """A fact about the node itself, such as its origin."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    value: Mapped[str]
+
+
+Index(
+    "ix_deliveries_waiting",
+    Delivery.host,
+    Delivery.id,
+    sqlite_where=text("parked_at IS NULL"),
+    postgresql_where=text("parked_at IS NULL"),
+)

@@ -1,0 +1,309 @@
+"""Transactions: a Work is one of them and what happened in it; Storage runs them, off the event loop."""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from storage import clock, migrations
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Verb = Callable[Concatenate["Work", P], R]
+
+READERS = 4  # threads that read; two cores have no use for more, and PostgreSQL's pool stays small
+BATCH = 64  # functions folded into one commit: a few milliseconds of work at the most
+LOCKED_MS = 10_000  # how long SQLite waits for another process's transaction before we answer 503
+RERUNS = 3  # of a function that PostgreSQL could not place among the others
+RERUN_CODES = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
+
+
+class StorageUnavailable(Exception):
+    """The database did not take the work: locked, full, gone. Try later; nothing was changed."""
+
+
+class OnEvent(Protocol):
+    """What follows an event, inside the same transaction."""
+
+    def __call__(self, work: "Work", event: object, /) -> None: ...
+
+
+class Work(Session):
+    """One transaction, and what happened in it.
+
+    A function that gets one may run twice: what it takes and returns are values, never mapped rows.
+    """
+
+    now: datetime
+    origin: str
+    cause: object = None  # the letter that brought this work about, if one did
+    dialect: str
+
+    def __init__(self, connection: Connection, *, now: datetime, origin: str) -> None:
+        super().__init__(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        self.now = now
+        self.origin = origin
+        self.dialect = connection.dialect.name
+        self.events: deque[object] = deque()
+        self.callbacks: list[Callable[[], None]] = []
+
+    def happened(self, event: object) -> None:
+        """Tells the consequences, which run before the commit, of an event."""
+        self.events.append(event)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called on the event loop once this is durable, and never if it is not."""
+        self.callbacks.append(callback)
+
+    def mint(self) -> str:
+        """A new id, time-ordered and random."""
+        return clock.mint(self.now)
+
+
+class Job:
+    """A function that waits for the writer, and the future that waits for its answer."""
+
+    def __init__(self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.call = call
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.callbacks: list[Callable[[], None]] = []
+
+    def answer(self) -> None:
+        """Hands result or error to whoever waits, after the commit."""
+
+        def settle() -> None:
+            if self.error is None:
+                for callback in self.callbacks:
+                    callback()
+            if self.future.done():  # whoever waited has gone; the work stands all the same
+                return
+            if self.error is not None:
+                self.future.set_exception(self.error)
+            else:
+                self.future.set_result(self.result)
+
+        try:
+            self.loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # the loop closed while we worked
+            log.debug("nobody waits any more for %r", self.call)
+
+
+class Storage:
+    """The database behind its own threads: one transaction is one hop."""
+
+    def __init__(self, url: str, *, origin: str, on_event: OnEvent | None = None, now: clock.Clock = clock.now) -> None:
+        self.url = make_url(url)
+        self.origin = origin
+        self.on_event = on_event
+        self.now = now
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._reading: Engine = _sqlite_engine(url, begin="BEGIN") if self.sqlite else _postgres_engine(url)
+        self._writing: Engine = _sqlite_engine(url, begin="BEGIN IMMEDIATE") if self.sqlite else self._reading
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="storage")
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Starts the writer; the tables must be there (see `migrate`)."""
+        if self.sqlite and self._writer is None:
+            self._writer = threading.Thread(target=self._write_on, name="storage-writer", daemon=True)
+            self._writer.start()
+
+    def close(self) -> None:
+        """Finishes what waits and lets go of the database."""
+        if self._writer is not None:
+            self._jobs.put(None)
+            self._writer.join()
+            self._writer = None
+        self._threads.shutdown(wait=True)
+        self._reading.dispose()
+        self._writing.dispose()
+
+    def migrate(self) -> list[str]:
+        """Brings the tables up to date and names the steps taken."""
+        with self._writing.connect() as connection:
+            return migrations.upgrade(connection)
+
+    def pending_migrations(self) -> list[str]:
+        """The steps that `migrate` would take."""
+        with self._reading.connect() as connection:
+            return migrations.pending(connection)
+
+    def connect(self) -> Connection:
+        """A connection of one's own, for tools that look from outside (checks, tests)."""
+        return self._reading.connect()
+
+    async def read(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answers from one consistent snapshot; what it changes is rolled back."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, _call(verb, args, kwargs))
+
+    async def write(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs the function and its consequences as one transaction and returns once that is durable."""
+        call = _call(verb, args, kwargs)
+        loop = asyncio.get_running_loop()
+        if not self.sqlite:
+            job = Job(call, loop)
+            await loop.run_in_executor(self._threads, self._write_alone, job)
+            job.answer()
+            return cast(R, await job.future)
+        if self._writer is None:
+            raise RuntimeError("the storage was not started")
+        job = Job(call, loop)
+        self._jobs.put(job)
+        return cast(R, await job.future)
+
+    def _read(self, call: Callable[[Work], R]) -> R:
+        try:
+            with self._reading.connect() as connection, connection.begin() as transaction:
+                with self._work(connection) as work:
+                    result = call(work)
+                transaction.rollback()
+                return result
+        except exc.OperationalError as error:
+            raise StorageUnavailable(str(error.orig)) from error
+
+    def _work(self, connection: Connection) -> Work:
+        return Work(connection, now=self.now(), origin=self.origin)
+
+    def _run(self, connection: Connection, job: Job) -> None:
+        """Runs one function with its consequences in a savepoint of the open transaction."""
+        job.result, job.error, job.callbacks = None, None, []
+        with self._work(connection) as work:
+            try:
+                result = job.call(work)
+                while work.events:
+                    happened = work.events.popleft()
+                    if self.on_event is not None:
+                        self.on_event(work, happened)
+                work.commit()  # RELEASE: the real COMMIT is ours
+            except BaseException:
+                if connection.in_transaction() and _driver_in_transaction(connection):
+                    work.rollback()
+                raise
+            job.result, job.callbacks = result, work.callbacks
+
+    # -------------------------------------------------------------- SQLite: one writer folds what waits
+
+    def _write_on(self) -> None:
+        closing = False
+        while not closing:
+            job = self._jobs.get()
+            if job is None:
+                return
+            batch = [job]
+            while len(batch) < BATCH:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    closing = True
+                    break
+                batch.append(following)
+            if not self._commit_together(batch):
+                # Nobody was answered: each runs again, alone, so that one cannot spoil the others.
+                for lonely in batch:
+                    if not self._commit_together([lonely], last=True):
+                        raise AssertionError("a lonely function is always answered")
+            for done in batch:
+                done.answer()
+
+    def _commit_together(self, batch: list[Job], *, last: bool = False) -> bool:
+        """Runs the functions in one transaction; says False when all must run again alone."""
+        try:
+            with self._writing.connect() as connection:
+                with connection.begin() as transaction:
+                    for job in batch:
+                        try:
+                            self._run(connection, job)
+                        except Exception as error:
+                            if not _driver_in_transaction(connection):
+                                raise  # a full disk rolls everything back under us
+                            job.error = error
+                    transaction.commit()
+                return True
+        except Exception as error:
+            if not last:
+                return False
+            [job] = batch
+            job.error = StorageUnavailable(str(error)) if isinstance(error, exc.DBAPIError) else error
+            if isinstance(error, exc.DBAPIError):
+                job.error.__cause__ = error
+            return True
+
+    # -------------------------------------------------------------- PostgreSQL: each its own transaction
+
+    def _write_alone(self, job: Job) -> None:
+        for attempt in range(RERUNS):
+            try:
+                with self._writing.connect() as connection, connection.begin():
+                    self._run(connection, job)
+                return
+            except exc.DBAPIError as error:
+                code = getattr(error.orig, "sqlstate", None)
+                if code in RERUN_CODES and attempt + 1 < RERUNS:
+                    time.sleep(0.01 * 2**attempt)  # in the storage's own thread
+                    continue
+                if isinstance(error, exc.OperationalError) or error.connection_invalidated:
+                    job.error = StorageUnavailable(str(error.orig))
+                    job.error.__cause__ = error
+                else:
+                    job.error = error
+                return
+            except Exception as error:
+                job.error = error
+                return
+
+
+def _call(verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[Work], R]:
+    return lambda work: verb(work, *args, **kwargs)
+
+
+def _driver_in_transaction(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    return driver.in_transaction if isinstance(driver, sqlite3.Connection) else True
+
+
+def _sqlite_engine(url: str, *, begin: str) -> Engine:
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=READERS, max_overflow=2, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN, SAVEPOINT and COMMIT are ours
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={LOCKED_MS}",
+            "cache_size=-16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def open_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, pool_size=READERS, max_overflow=2, pool_pre_ping=True, isolation_level="READ COMMITTED")
