@@ -16,7 +16,6 @@ from federation.documents import (
     Embeddable,
     address,
     addressees,
-    identifier,
     moment,
     refuse_keywords,
     type_of,
@@ -70,13 +69,12 @@ class Activity:
         objects = urls(doc, "object", MOST_OBJECTS)
         if kind in ACTIVITY_TYPES and about is None and not objects:
             raise Malformed(f"The {kind} has no object.")
-        object_id = identifier(about) if isinstance(about, dict) else about
         return cls(
-            id=identifier(doc),
+            id=address(doc.get("id")),  # None also for the tag: URIs of GNU social: no one can be asked about them
             type=kind,
             actor=_actor(doc),
             object=about,
-            object_id=object_id,
+            object_id=address(about.get("id")) if isinstance(about, dict) else about,
             to=addressees(doc, "to"),
             cc=addressees(doc, "cc"),
             audience=addressees(doc, "audience"),
@@ -94,7 +92,8 @@ class Activity:
         """The activity that this one carries (Announce, Undo, Accept, Reject); None for an id or a plain object."""
         if not isinstance(self.object, dict) or "actor" not in self.object:
             return None
-        return Activity.parse(self.object)
+        inside = Activity.parse(self.object)
+        return inside if inside.type in ACTIVITY_TYPES else None  # the Events of Mobilizon have an actor too
 
 
 def _actor(doc: Document) -> str:

@@ -244,17 +244,6 @@ def type_of(doc: Mapping[str, Any], known: frozenset[str]) -> str:
     return value
 
 
-def identifier(doc: Mapping[str, Any]) -> str | None:
-    """The id of a document, None where it has none; one that is no http(s) address is Malformed."""
-    value = doc.get("id")
-    if value is None:
-        return None
-    found = address(value)
-    if found is None:
-        raise Malformed("The id is not an http(s) address.")
-    return found
-
-
 def refuse_keywords(doc: Mapping[str, Any]) -> None:
     """Malformed where a JSON-LD keyword would make the document mean something else than its plain keys (PAR-18)."""
     for keyword in _UNSUPPORTED:
