@@ -114,10 +114,22 @@ def _card(work: Work, group: Group, actor: Actor, viewer: int | None) -> GroupCa
         select(members.scalar_subquery(), followers.scalar_subquery(), threads.scalar_subquery())
     ).one()
     return GroupCard(
-        actor.id, actor.name, actor.display_name or actor.name, actor.uri, actor.summary, group.privacy,
-        group.language, group.hue, group.comments, group.outsiders_may_start, group.outsiders_may_comment,
-        group.archived_at is not None, counts[0], counts[1], counts[2],
-    )  # fmt: skip
+        actor.id,
+        actor.name,
+        actor.display_name or actor.name,
+        actor.uri,
+        actor.summary,
+        group.privacy,
+        group.language,
+        group.hue,
+        group.comments,
+        group.outsiders_may_start,
+        group.outsiders_may_comment,
+        group.archived_at is not None,
+        counts[0],
+        counts[1],
+        counts[2],
+    )
 
 
 def count_posts(work: Work) -> tuple[int, int]:

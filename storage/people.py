@@ -29,9 +29,18 @@ class Person:
 def as_person(actor: Actor) -> Person:
     """The actor as a value for pages."""
     return Person(
-        actor.id, actor.display_name or actor.name, actor.name if actor.local else actor.handle, actor.local,
-        actor.host, actor.kind, actor.uri, actor.url or actor.uri, actor.icon_url, actor.summary, actor.state,
-    )  # fmt: skip
+        actor.id,
+        actor.display_name or actor.name,
+        actor.name if actor.local else actor.handle,
+        actor.local,
+        actor.host,
+        actor.kind,
+        actor.uri,
+        actor.url or actor.uri,
+        actor.icon_url,
+        actor.summary,
+        actor.state,
+    )
 
 
 def by_id(work: Work, actor_id: int) -> Actor:
@@ -105,9 +114,13 @@ def keep_key(work: Work, actor_id: int, uri: str, public_pem: str, private_seale
     key = work.scalars(select(Key).where(Key.uri == uri)).one_or_none()
     if key is None:
         key = Key(
-            actor_id=actor_id, uri=uri, algorithm="rsa", public_pem=public_pem, private_sealed=private_sealed,
+            actor_id=actor_id,
+            uri=uri,
+            algorithm="rsa",
+            public_pem=public_pem,
+            private_sealed=private_sealed,
             refreshed_at=work.now,
-        )  # fmt: skip
+        )
         work.add(key)
         work.flush()
     elif key.private_sealed is None:  # our own keys are never overwritten
@@ -193,10 +206,13 @@ def follower_inboxes(work: Work, target_id: int) -> set[Inbox]:
         .join(Follow, Follow.follower_id == Actor.id)
         .outerjoin(Host, Host.host == Actor.host)
         .where(
-            Follow.target_id == target_id, Follow.state == "accepted",
-            Actor.local.is_(False), Actor.state == "active", Host.blocked_at.is_(None),
+            Follow.target_id == target_id,
+            Follow.state == "accepted",
+            Actor.local.is_(False),
+            Actor.state == "active",
+            Host.blocked_at.is_(None),
         )
-    )  # fmt: skip
+    )
     return {Inbox(shared or inbox, host, dialect or "microblog") for inbox, shared, host, dialect in rows}
 
 
@@ -262,10 +278,11 @@ def search(work: Work, words: str, limit: int = 20) -> list[Actor]:
         work.scalars(
             select(Actor)
             .where(
-                Actor.local.is_(True), Actor.state == "active",
+                Actor.local.is_(True),
+                Actor.state == "active",
                 or_(Actor.name.ilike(like, escape="\\"), Actor.display_name.ilike(like, escape="\\")),
             )
             .order_by(Actor.name)
             .limit(limit)
         )
-    )  # fmt: skip
+    )

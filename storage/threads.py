@@ -311,11 +311,28 @@ def thread_page(
         earlier = more if backwards else _exists(work, thread_id, order < _order_value(work, ids[0], view))
         later = _exists(work, thread_id, order > _order_value(work, ids[-1], view)) if backwards else more
     return ThreadPage(
-        row.id, row.uid, first.uri, row.title, row.slug, group, row.private, row.locked_at is not None,
-        row.pinned_at is not None, row.language, tuple(row.tags), row.created_at, row.comments_count, row.seen_count,
-        items[first.id], shown, view, shown[0].number if earlier else None, shown[-1].number if later else None,
-        sum(item.state == "missing" for item in shown), row.version,
-    )  # fmt: skip
+        row.id,
+        row.uid,
+        first.uri,
+        row.title,
+        row.slug,
+        group,
+        row.private,
+        row.locked_at is not None,
+        row.pinned_at is not None,
+        row.language,
+        tuple(row.tags),
+        row.created_at,
+        row.comments_count,
+        row.seen_count,
+        items[first.id],
+        shown,
+        view,
+        shown[0].number if earlier else None,
+        shown[-1].number if later else None,
+        sum(item.state == "missing" for item in shown),
+        row.version,
+    )
 
 
 def _order_value(work: Work, comment_id: int, view: str) -> Any:
@@ -386,14 +403,30 @@ def _items(work: Work, ids: list[int], viewer: int | None) -> dict[int, Item]:
         # Who wrote what a moderator removed stays known; what an author deleted says nothing of them any more.
         person = as_person(author) if author is not None and (shown or state == "removed") and is_heard else None
         found[item.id] = Item(
-            item.id, item.uid, item.uri, item.number, item.depth, state, item.reason,
-            person, item.html if shown else "", item.language, item.summary if shown else None, item.sensitive,
-            tuple(item.attachments) if shown else (), item.question if shown else None,
-            item.published_at, item.edited_at if shown else None, parent_number,
+            item.id,
+            item.uid,
+            item.uri,
+            item.number,
+            item.depth,
+            state,
+            item.reason,
+            person,
+            item.html if shown else "",
+            item.language,
+            item.summary if shown else None,
+            item.sensitive,
+            tuple(item.attachments) if shown else (),
+            item.question if shown else None,
+            item.published_at,
+            item.edited_at if shown else None,
+            parent_number,
             (answered.display_name or answered.name) if answered is not None else None,
-            item.likes_count, item.boosts_count, tuple(counted.get(item.id, ())) if shown else (),
-            item.replies_count, item.page_url if shown else None,
-        )  # fmt: skip
+            item.likes_count,
+            item.boosts_count,
+            tuple(counted.get(item.id, ())) if shown else (),
+            item.replies_count,
+            item.page_url if shown else None,
+        )
     return found
 
 
@@ -437,14 +470,24 @@ def cards(
     query = query.order_by(Thread.last_activity_at.desc(), Thread.id.desc())
     return [
         ThreadCard(
-            thread.id, thread.uid, thread.title, thread.slug, group_name, group_title or group_name,
+            thread.id,
+            thread.uid,
+            thread.title,
+            thread.slug,
+            group_name,
+            group_title or group_name,
             as_person(wrote) if wrote is not None and first.state != "deleted" else None,
-            first.html if first.state == "visible" and heard else "", thread.private, thread.locked_at is not None,
-            thread.pinned_at is not None, tuple(thread.tags), thread.created_at, thread.last_activity_at,
+            first.html if first.state == "visible" and heard else "",
+            thread.private,
+            thread.locked_at is not None,
+            thread.pinned_at is not None,
+            tuple(thread.tags),
+            thread.created_at,
+            thread.last_activity_at,
             thread.comments_count,
         )
         for thread, group_name, group_title, first, wrote, heard in work.execute(query)
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class CommentErased:
 
     comment: Comment
     author: Actor
+    reacted: frozenset[int]  # whoever liked or boosted it may hold a copy
+    mentioned: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,3 @@ class ActorErased:
 class Joined:
     membership: Membership
     actor: Actor
-
-
-@dataclass(frozen=True, slots=True)
-class PrivatelyAddressed:
-    """Someone wrote to members of ours alone."""
-
-    sender: Actor
-    member_ids: tuple[int, ...]
