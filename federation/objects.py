@@ -301,12 +301,13 @@ _ATTACHED = frozenset({"Link", "Image", "Document", "Audio", "Video", "Page"})  
 def _attachments(doc: Document) -> tuple[Attachment, ...]:
     found: dict[str, Attachment] = {}
     for entry in members(doc.get("attachment"), MOST_ATTACHMENTS):
-        if not isinstance(entry, dict) or entry.get("type") not in _ATTACHED:
+        kind = text(entry, "type") if isinstance(entry, dict) else None
+        if kind not in _ATTACHED:
             continue
         where = address(entry.get("href")) or page_of(entry)
         if where:
             alt = text(entry, "summary", limit=LONGEST_ALT) or text(entry, "name", limit=LONGEST_ALT)
-            found.setdefault(where, Attachment(entry["type"], where, _media_type(entry), alt))
+            found.setdefault(where, Attachment(kind, where, _media_type(entry), alt))
     if linked := address(doc.get("source")):
         found.setdefault(linked, Attachment("Link", linked, None, None))
     return tuple(found.values())
