@@ -12,9 +12,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver
 from http_message_signatures.algorithms import RSA_V1_5_SHA256
 
+from federation.budget import Budget
+from federation.client import Client
+from federation.signatures import Signer
 from tests.equipment.certificates import authority
 from tests.equipment.network import LoopbackNet
-from tests.peers.scripted import Answer, ScriptedActor, ScriptedServer
+from tests.peers.scripted import Answer, ScriptedActor, ScriptedServer, rsa_key
 from tests.peers.wire import BadSignature, Letter, Outgoing
 
 INBOX = "http://victim.test/users/bo/inbox"
@@ -146,6 +149,32 @@ async def test_the_loopback_internet_serves_any_name_over_tls():
         ):
             assert json.loads(await response.read()) == ana.document
         assert world.fetches[0].url == ana.uri
+
+
+async def test_the_client_of_a_node_reaches_it_as_it_would_reach_the_internet():
+    async def signer() -> Signer:
+        return Signer("https://moot.example/actor#main-key", rsa_key("https://moot.example/actor"))
+
+    net = LoopbackNet()
+    async with ScriptedServer() as world:
+        ana = world.actor("ana@mallory.test")
+        net.add("mallory.test", world)
+        client = Client(
+            signer,
+            user_agent="test",
+            origin="https://moot.example",
+            clock=world.clock,
+            resolver=net,
+            tls=authority().client_context(),
+        )
+        world.known_keys["https://moot.example/actor#main-key"] = (await signer()).private.public_key()
+        async with client:
+            assert await client.fetch_object(ana.uri, Budget()) == ana.document
+            uri, _ = await client.finger("ana@mallory.test", Budget())
+            outcome = await client.post(ana.inbox, b"{}", await signer())
+        assert uri == ana.uri and outcome.status == 202
+        assert [letter.verified for letter in world.letters] == [True]
+        assert world.fetches[0].url == ana.uri and world.fetches[0].verified
 
 
 async def test_an_unknown_name_does_not_resolve():
