@@ -243,6 +243,21 @@ def test_a_label_that_is_not_the_keys_is_refused(ana: Keys, label: str) -> None:
         opened(cavage(ana.make, algorithm=label), ana.public)
 
 
+def test_a_forbidden_algorithm_is_refused_before_a_key_is_asked_for(ana: Keys) -> None:
+    """SIG-02, SIG-03"""
+    for label in ("hmac-sha256", "hmac-sha1", "hmac-sha512", "none", "rsa-sha1", "rsa-md5"):
+        with pytest.raises(Unverified):
+            read_claim(cavage(ana.make, algorithm=label), now=NOW)
+
+
+@pytest.mark.parametrize("value", ["a\nhost: evil.example", "caf\u00e9", "\x00", "\udc80"])
+def test_a_signed_header_is_one_line_of_plain_text(ana: Keys, value: str) -> None:
+    """SIG-52: a line break would let one header sign for another."""
+    request = changed(cavage(ana.make, covered=USUAL + " x-extra", headers={"x-extra": "a"}), x_extra=value)
+    with pytest.raises(Malformed):
+        read_claim(request, now=NOW)
+
+
 @pytest.mark.parametrize("algorithm", [None, "hs2019", "ed25519"])
 def test_an_ed25519_key_signs_too(algorithm: str | None) -> None:
     """SIG-06, KEY-15"""
@@ -730,7 +745,14 @@ def test_two_labels_are_one_too_many(ana: Keys) -> None:
 def test_a_malformed_signature_input_is_refused(ana: Keys, told: str) -> None:
     """SIG-43"""
     with pytest.raises((Unverified, Malformed)):
-        opened(changed(rfc9421(ana.make), signature_input=told), ana.public)
+        read_claim(changed(rfc9421(ana.make), signature_input=told), now=NOW)
+
+
+def test_signature_and_input_carry_one_label(ana: Keys) -> None:
+    """SIG-43, SIG-45"""
+    other = signature_of(rfc9421(ana.make)).replace("sig1", "sig2")
+    with pytest.raises(Malformed):
+        read_claim(changed(rfc9421(ana.make), signature=other), now=NOW)
 
 
 @pytest.mark.parametrize(
