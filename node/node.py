@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aiohttp import web
+
 from federation.client import Client
 from node.settings import Settings
 from storage.work import Storage
@@ -32,6 +34,9 @@ class Node:
     settings: Settings
     storage: Storage
     client: Client
-    network: Network
+    network: Network = field(init=False)  # the fediverse, wired in by app
     letters_came: asyncio.Event = field(default_factory=asyncio.Event)
     deliveries_wait: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+NODE = web.AppKey("node", Node)

@@ -1,11 +1,11 @@
 """Actors, their keys and names, and who follows whom."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, update
 
-from storage.schema import Actor, Follow, Handle, Host, Key, Membership, Reach, Tombstone
+from storage.schema import Actor, Comment, Follow, Handle, Host, Key, Membership, Reach, Tombstone
 from storage.work import Work
 
 
@@ -93,6 +93,24 @@ def count_local(work: Work, kind: str) -> int:
     )
 
 
+def count_active(work: Work, *, days: int) -> int:
+    """How many members of ours wrote something in the last days."""
+    since = work.now - timedelta(days=days)
+    return (
+        work.scalar(
+            select(func.count(func.distinct(Actor.id)))
+            .join(Comment, Comment.author_id == Actor.id)
+            .where(Actor.local.is_(True), Actor.kind == "person", Comment.arrived_at > since)
+        )
+        or 0
+    )
+
+
+def former_names(work: Work, actor_id: int) -> list[str]:
+    """The handles that still lead to the actor."""
+    return list(work.scalars(select(Handle.name).where(Handle.actor_id == actor_id, Handle.current.is_(False))))
+
+
 # ------------------------------------------------------------------ keys
 
 
@@ -123,8 +141,8 @@ def keep_key(work: Work, actor_id: int, uri: str, public_pem: str, private_seale
         )
         work.add(key)
         work.flush()
-    elif key.private_sealed is None:  # our own keys are never overwritten
-        key.actor_id, key.public_pem, key.refreshed_at = actor_id, public_pem, work.now
+    elif key.private_sealed is None and key.actor_id == actor_id:  # nobody takes another's key over (KEY-16)
+        key.public_pem, key.refreshed_at = public_pem, work.now
     return key
 
 

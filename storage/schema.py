@@ -456,6 +456,7 @@ class Delivery(Table):
     about: Mapped[str]
     dialect: Mapped[str]  # which wording: microblog, forum
     attempts: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)  # 401 and 403, which are not for ever at first
     first_tried_at: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
     last_status: Mapped[int | None]

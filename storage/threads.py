@@ -67,6 +67,14 @@ def comment_by_number(work: Work, thread_id: int, number: int) -> Comment | None
     return work.scalars(select(Comment).where(Comment.thread_id == thread_id, Comment.number == number)).one_or_none()
 
 
+def latest_version(work: Work, group_id: int) -> tuple[int, int]:
+    """Changes whenever any thread of the group does."""
+    count, versions = work.execute(
+        select(func.count(Thread.id), func.coalesce(func.sum(Thread.version), 0)).where(Thread.group_id == group_id)
+    ).one()
+    return count, versions
+
+
 def comment_by_page(work: Work, url: str) -> Comment | None:
     """The remote item whose page that is."""
     return work.scalars(select(Comment).where(Comment.page_url == url).limit(1)).one_or_none()
@@ -80,6 +88,18 @@ def opening(work: Work, thread_id: int) -> Comment:
 def alias(work: Work, kind: str, key: str) -> Alias | None:
     """Where an old address leads."""
     return work.scalars(select(Alias).where(Alias.kind == kind, Alias.key == key)).one_or_none()
+
+
+def holes(work: Work, thread_id: int, most: int) -> list[str]:
+    """The URIs of items of the thread that are not here, newest first."""
+    return list(
+        work.scalars(
+            select(Comment.uri)
+            .where(Comment.thread_id == thread_id, Comment.state == "missing")
+            .order_by(Comment.number.desc())
+            .limit(most)
+        )
+    )
 
 
 def lock(work: Work, thread_id: int) -> Thread:

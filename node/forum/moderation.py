@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from storage import people
-from storage.schema import Actor, Block, Notice, Report
+from storage import hosts, people, visibility
+from storage.schema import Act, Actor, Block, Notice, Report
 from storage.work import Work
 
 REPORT_WORDS = 5000  # characters, as much as Mastodon takes
@@ -46,6 +46,20 @@ def lift_block(work: Work, actor: Actor, target: Actor) -> None:
     if known is not None:
         work.delete(known)
         work.flush()
+
+
+def block_host(work: Work, host: str, reason: str) -> None:
+    """Nothing comes from a server any more, nothing of it is shown, nothing goes there; its words are kept."""
+    hosts.block(work, host.strip().lower().rstrip("."), reason)
+    work.add(Act(actor_id=None, verb="block", about=host, reason=reason, done_at=work.now))
+    visibility.has_changed(work)
+
+
+def unblock_host(work: Work, host: str, reason: str = "") -> None:
+    """Takes the block back: what was hidden shows again."""
+    hosts.unblock(work, host.strip().lower().rstrip("."))
+    work.add(Act(actor_id=None, verb="unblock", about=host, reason=reason, done_at=work.now))
+    visibility.has_changed(work)
 
 
 def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str, html: str) -> int:

@@ -15,13 +15,20 @@ from node.forum.events import (
     FollowRequested,
     Unfollowed,
 )
-from storage import groups, people
+from storage import groups, people, visibility
 from storage.schema import Act, Actor, Comment, Follow, Group, Handle, Membership
 from storage.work import Work
 
 NAME = re.compile(r"[a-z0-9_]{1,30}")  # what every server takes; Mastodon's own limit is 30
 RESERVED = frozenset(
-    ["actor", "admin", "administrator", "a", "about", "abuse", "api", "attachment", "authorize_interaction", "comment", "css", "everyone", "explore", "feed", "feeds", "folkmoot", "g", "group", "groups", "help", "host", "hostmaster", "inbox", "info", "interact", "invitations", "join", "js", "livez", "login", "logout", "look", "mail", "media", "metrics", "mod", "moderator", "moderators", "new", "node", "nodeinfo", "notices", "null", "outbox", "post", "postmaster", "privacy", "readyz", "register", "robots", "root", "search", "security", "settings", "share", "shared", "sign", "sign_in", "sign_out", "signup", "sitemap", "static", "support", "system", "tags", "terms", "u", "undefined", "user", "users", "vote", "webfinger", "webmaster", "well_known"]
+    (  # noqa: SIM905  a list of words reads better than a column of them
+        "actor admin administrator a about abuse api attachment authorize_interaction comment css everyone "
+        "explore feed feeds folkmoot g group groups help host hostmaster inbox info interact invitations join "
+        "js livez login logout look mail media metrics mod moderator moderators new node nodeinfo notices "
+        "null outbox post postmaster privacy readyz register robots root search security settings share "
+        "shared sign sign_in sign_out signup sitemap static support system tags terms u undefined user users "
+        "vote webfinger webmaster well_known"
+    ).split()
 )
 
 
@@ -68,6 +75,31 @@ def make_actor(work: Work, kind: str, name: str, display_name: str, summary: str
     return actor
 
 
+def make_node_actor(work: Work, name: str) -> Actor:
+    """The actor of the node itself, who signs what we fetch; its name is the host, which nobody else can have."""
+    uri = f"{work.origin}/actor"
+    host = work.origin.split("://", 1)[1]
+    actor = Actor(
+        uri=uri,
+        kind="application",
+        local=True,
+        host=host,
+        name=host.partition(":")[0],
+        display_name=text.clean_name(name, 100),
+        url=f"{work.origin}/",
+        inbox=f"{uri}/inbox",
+        shared_inbox=f"{work.origin}/inbox",
+        outbox=f"{uri}/outbox",
+        discoverable=False,
+        indexable=False,
+        created_at=work.now,
+        updated_at=work.now,
+    )
+    work.add(actor)
+    work.flush()
+    return actor
+
+
 def create_person(
     work: Work, name: str, *, display_name: str = "", summary: str = "", language: str | None = None
 ) -> Actor:
@@ -106,7 +138,7 @@ def suspend(work: Work, actor: Actor, reason: str, *, suspended: bool = True) ->
     actor.version += 1
     verb = "suspend" if suspended else "unsuspend"
     work.add(Act(actor_id=None, verb=verb, about=actor.uri, reason=reason, done_at=work.now))
-    work.flush()
+    visibility.has_changed(work)
 
 
 # ------------------------------------------------------------------ actors of other servers

@@ -1,0 +1,143 @@
+"""Wires the node together; nothing else does."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from ssl import SSLContext
+
+from aiohttp import web
+
+from federation import inbox
+from federation.client import Client
+from federation.resolving import Resolver
+from federation.signatures import Signer
+from node import VERSION
+from node.consequences import consequences
+from node.fediverse import receiving
+from node.fediverse import routes as fediverse
+from node.fediverse.documents import Documents
+from node.fediverse.hosts import Remembered
+from node.fediverse.keys import Keyring, MakeKey, load_secret
+from node.fediverse.network import Fediverse
+from node.forum import people
+from node.node import NODE, Node
+from node.settings import Settings
+from node.web import routes as web_routes
+from node.worker import Worker
+from storage import clock
+from storage import people as stored_people
+from storage.schema import Fact
+from storage.work import Storage, Work
+
+SIGNING = 2  # threads; RSA lets go of the interpreter while it signs
+LARGEST_FORM = inbox.LARGEST + 1024  # bytes; one that is too large for an inbox must get as far as being refused
+
+Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class OtherOrigin(Exception):
+    """The database belongs to a node of another address, and an address can never change."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """A node that runs: what app, worker and console take from it."""
+
+    node: Node
+    keyring: Keyring
+    worker: Worker
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings,
+    *,
+    resolver: Resolver | None = None,
+    tls: SSLContext | None = None,
+    now: clock.Clock = clock.now,
+    migrate: bool | None = None,
+    make_key: MakeKey | None = None,
+) -> AsyncIterator[Parts]:
+    """A node with its database, its way out and its worker, closed again at the end.
+
+    The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    deliveries_wait: list[Callable[[], None]] = []
+    storage = Storage(
+        settings.database,
+        origin=settings.origin,
+        on_event=consequences(lambda: [ring() for ring in deliveries_wait] and None),
+        now=now,
+    )
+    if storage.sqlite if migrate is None else migrate:
+        storage.migrate()
+    storage.start()
+    signing = ThreadPoolExecutor(SIGNING, thread_name_prefix="signing")
+    keyring = Keyring(storage, load_secret(settings), make=make_key)
+    try:
+        actor_id = await storage.write(settle_in, settings.name)
+
+        async def own_signer() -> Signer:
+            return await keyring.signer(actor_id)
+
+        client = Client(
+            own_signer,
+            user_agent=f"Folkmoot/{VERSION} (+{settings.origin}/)",
+            origin=settings.origin,
+            clock=now,
+            development=settings.development,
+            dev_peers=settings.dev_peers,
+            resolver=resolver,
+            remembered=Remembered(storage),
+            signing=signing,
+            tls=tls,
+        )
+        async with client:
+            node = Node(settings, storage, client)
+            node.network = Fediverse(node)
+            deliveries_wait.append(node.deliveries_wait.set)
+            worker = Worker(node, keyring, partial(receiving.process, node))
+            yield Parts(node, keyring, worker)
+    finally:
+        storage.close()
+        signing.shutdown()
+
+
+def settle_in(work: Work, name: str) -> int:
+    """Has the node's own actor there, and refuses the database of a node with another address."""
+    origin = work.get(Fact, "origin")
+    if origin is None:
+        work.add(Fact(name="origin", value=work.origin))
+    elif origin.value != work.origin:
+        raise OtherOrigin(
+            f"this database belongs to {origin.value}; a node's address can never change, for every server that "
+            f"follows it knows it by that address"
+        )
+    actor = stored_people.by_uri(work, f"{work.origin}/actor")
+    return actor.id if actor is not None else people.make_node_actor(work, name).id
+
+
+def make_app(parts: Parts) -> web.Application:
+    """Both doors on one application."""
+    app = web.Application(middlewares=web_routes.middlewares(), client_max_size=LARGEST_FORM)
+    app[NODE] = parts.node
+    app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring))
+    app.add_routes(fediverse.routes())
+    for path, page in web_routes.PAGES.items():
+        app.router.add_get(path, negotiated(fediverse.show_document, page))
+    app.add_routes(web_routes.routes(parts.node))
+    return app
+
+
+def negotiated(document: Page, page: Page) -> Page:
+    """Answers servers with the document and browsers with the page of the same address."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await (document if fediverse.wants_document(request) else page)(request)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    return answer

@@ -1,0 +1,44 @@
+"""What pages and the console may ask of the fediverse without knowing the wire."""
+
+from urllib.parse import quote
+
+from federation.budget import Budget
+from federation.discovery import Intent
+from federation.errors import FederationError, Unreachable
+from node.fediverse import people, threads
+from node.forum.errors import NotFound
+from node.node import Node
+
+# Our words for what a visitor wants, and those of FEP-3b86: answering and voting begin at the object itself.
+INTENTS: dict[str, Intent] = {"follow": "Follow", "like": "Like", "reply": "Object", "vote": "Object"}
+
+
+class Fediverse:
+    """The network of a node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def find_actor(self, address: str) -> int:
+        """The actor of `@name@host` or a URL, remembered here; raises NotFound in words a person may read."""
+        return await people.find_actor(self._node, address)
+
+    async def fetch_missing(self, thread_id: int) -> int:
+        """Fetches the holes of a thread, within a budget, and says how many were filled."""
+        return await threads.fetch_missing(self._node, thread_id)
+
+    async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
+        """Where `handle`'s own server lets them follow, answer, like or vote on the object."""
+        host = handle.rpartition("@")[2]
+        try:
+            _, links = await self._node.client.finger(handle.lstrip("@"), Budget())
+        except Unreachable as error:
+            raise NotFound(f"The server {host} does not answer right now. Try again in a while.") from error
+        except FederationError as error:
+            raise NotFound(f"The server {host} knows nobody called {handle}. Look at the spelling.") from error
+        found = links.way_to(INTENTS.get(intent, "Object"), object_uri)
+        if found is not None:
+            return found
+        # What Mastodon has had for years, and its kin took over.
+        scheme = "http" if self._node.settings.development else "https"
+        return f"{scheme}://{host}/authorize_interaction?uri={quote(object_uri, safe='')}"

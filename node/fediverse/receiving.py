@@ -1,0 +1,151 @@
+"""What we understand, on one screen; FEDERATION.md is checked against it by a test."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from federation import inbox
+from federation.activities import Activity
+from federation.addresses import authority
+from federation.budget import Budget
+from federation.documents import Document
+from federation.errors import Refused
+from federation.inbox import Received
+from node.fediverse import hosts, moderation, people, reactions, threads
+from node.node import Node
+from storage import people as stored_people
+from storage import threads as stored_threads
+from storage.letters import Waiting
+from storage.schema import Actor
+from storage.work import Work
+
+Receive = Callable[..., str]
+Gather = Callable[[Node, Received, Budget], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What is done with an activity, after what has to be fetched for it was gathered."""
+
+    receive: Receive
+    gather: Gather | None = None
+
+
+RECEIVES = {
+    "Create": Handler(threads.receive_create, gather=threads.gather),
+    "Update": Handler(threads.receive_update, gather=threads.gather),
+    "Delete": Handler(threads.receive_delete),
+    "Like": Handler(reactions.receive_like),
+    "Dislike": Handler(reactions.receive_dislike),
+    "EmojiReact": Handler(reactions.receive_emoji),
+    "Announce": Handler(reactions.receive_boost),
+    "Follow": Handler(people.receive_follow),
+    "Accept": Handler(people.receive_accept),
+    "Reject": Handler(people.receive_reject),
+    "Block": Handler(moderation.receive_block),
+    "Flag": Handler(moderation.receive_flag),
+}
+
+UNDOES: dict[str, Receive] = {
+    "Like": reactions.undo_like,
+    "Dislike": reactions.undo_dislike,
+    "EmojiReact": reactions.undo_emoji,
+    "Announce": reactions.undo_boost,
+    "Follow": people.undo_follow,
+    "Accept": people.undo_accept,
+    "Block": moderation.undo_block,
+}
+
+# Answered 202 and noted; what they ask for is not done yet.
+NOTED = frozenset({"Move", "Add", "Remove", "Lock", "QuoteRequest"})
+
+# What a group of another server may pass on in its Announce: words, which their own author's server confirms.
+RELAYED = frozenset({"Create", "Update", "Delete"})
+
+
+async def process(node: Node, letter: Waiting) -> str:
+    """Does what a stored letter asks for and says in one line what came of it; Unreachable means later."""
+    received = inbox.reopen(letter.body, letter.signer, letter.key_id)
+    budget = Budget()
+    await hosts.get_to_know(node, authority(letter.signer))
+    received = await _as_its_origin_says(node, received, budget)
+    activity = received.activity
+    handler = RECEIVES.get(activity.type)
+    if activity.type != "Undo" and handler is None:
+        return f"{activity.type}: {'noted' if activity.type in NOTED else 'not understood'}"
+    if activity.type == "Update" and activity.object_id == activity.actor:
+        await people.fetch_actor(node, activity.actor, budget)
+        return await node.storage.write(_receive, received, people.receive_actor_update, None)
+    if activity.type == "Delete" and activity.object_id == activity.actor:
+        return await node.storage.write(_receive, received, threads.receive_delete, None)
+    if activity.type != "Delete":  # of a Delete's actor, who may be gone, what is remembered is enough
+        await people.fetch_actor(node, activity.actor, budget)
+    try:
+        gathered = await handler.gather(node, received, budget) if handler and handler.gather else None
+    except Refused as refusal:
+        return f"{activity.type}: {refusal}"
+    return await node.storage.write(_receive, received, handler.receive if handler else _undo, gathered)
+
+
+async def _as_its_origin_says(node: Node, received: Received, budget: Budget) -> Received:
+    """A forwarded activity, or one that a group passes on, is asked for at its own server; the rest is proved."""
+
+    async def fetch(uri: str) -> Document:
+        return await node.client.fetch_object(uri, budget)
+
+    activity = received.activity
+    inner = activity.inner() if activity.type == "Announce" else None
+    if inner is not None and inner.type in RELAYED and inner.actor != activity.actor:
+        if authority(inner.actor) == node.settings.authority:
+            raise Refused("a group tells us what our own members said")
+        if not await node.storage.read(_is_about_us, inner):
+            raise Refused("a group tells what concerns nothing here")
+        return await inbox.confirm(inner, fetch)
+    if received.forwarded:
+        return await inbox.confirm(activity, fetch)
+    return received
+
+
+def _is_about_us(work: Work, activity: Activity) -> bool:
+    """The activity is about an item here, or answers one."""
+    about = activity.object if isinstance(activity.object, dict) else {}
+    uris = [activity.object_id, about.get("inReplyTo")]
+    if any(isinstance(uri, str) and stored_threads.comment_by_uri(work, uri) is not None for uri in uris):
+        return True
+    contexts = [about[key] for key in ("context", "conversation") if isinstance(about.get(key), str)]
+    return bool(contexts) and stored_threads.by_context(work, contexts) is not None
+
+
+def _receive(work: Work, received: Received, receive: Receive, gathered: Any) -> str:
+    """One letter, one transaction: the verb, and all that follows from it."""
+    work.cause = received
+    activity = received.activity
+    sender = stored_people.by_uri(work, activity.actor)
+    if sender is None:
+        return f"{activity.type}: of nobody known here"
+    if sender.local:
+        raise Refused("nobody outside acts for our members")
+    if sender.state == "deleted":
+        return f"{activity.type}: its actor is gone"
+    if sender.state == "suspended":
+        return f"{activity.type}: its actor is suspended here"
+    arguments = (gathered,) if gathered is not None else ()
+    return f"{activity.type}: {receive(work, activity, sender, *arguments)}"
+
+
+def _undo(work: Work, activity: Activity, sender: Actor) -> str:
+    """Takes back what the sender did; what is undone is found by its id and this sender, never by what is claimed."""
+    inner = activity.inner()
+    if inner is not None and inner.actor != sender.uri:
+        return "undoes what somebody else did"
+    if inner is not None and inner.type in UNDOES:
+        return UNDOES[inner.type](work, inner, sender)
+    if activity.object_id is None:
+        return "undoes nothing in particular"
+    # Only an id: whatever of the sender's has it.
+    bare = Activity.parse(
+        {"id": activity.object_id, "type": "Undone", "actor": sender.uri, "object": activity.object_id}
+    )
+    if stored_people.follow_by_uri(work, activity.object_id) is not None:
+        return people.undo_follow(work, bare, sender)
+    return reactions.undo_boost(work, bare, sender)

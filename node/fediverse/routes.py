@@ -1,0 +1,329 @@
+"""The door for servers: inboxes, documents and discovery over HTTP."""
+
+import logging
+import time
+from secrets import token_hex
+
+from aiohttp import web
+
+from federation import discovery, inbox, signatures
+from federation.addresses import authority
+from federation.documents import Document, serialise
+from federation.errors import (
+    FederationError,
+    Ignored,
+    Malformed,
+    Refused,
+    TooLarge,
+    Unreachable,
+    UnsupportedType,
+    Unverified,
+)
+from federation.inbox import Received
+from node import VERSION
+from node.fediverse import actors, documents
+from node.fediverse.documents import Answer, Documents
+from node.fediverse.senders import Senders
+from node.forum.errors import NotFound
+from node.node import Node
+from storage import hosts, letters, people
+from storage.work import StorageUnavailable, Work
+
+log = logging.getLogger(__name__)
+
+AS2 = "application/activity+json"
+AS2_TYPES = (AS2, "application/ld+json")
+RETRY_AFTER = 60  # seconds; said with every 503 of ours
+BLOCKS_KEPT = 1.0  # seconds: so long may another process's block take to be felt before the key is looked for
+
+
+class Door:
+    """What the routes share: the node, its documents, and who sent what."""
+
+    def __init__(self, node: Node, served: Documents) -> None:
+        self.node = node
+        self.documents = served
+        self.senders = Senders(node)
+        self._blocked: frozenset[str] = frozenset()
+        self._dialects: dict[str, str] = {}
+        self._looked_at = -BLOCKS_KEPT
+
+    async def look_at_hosts(self) -> None:
+        """Keeps blocks and dialects in memory for a moment."""
+        if time.monotonic() - self._looked_at < BLOCKS_KEPT:
+            return
+        self._blocked, self._dialects = await self.node.storage.read(_hosts)
+        self._looked_at = time.monotonic()
+
+    def is_blocked(self, host: str) -> bool:
+        """Whether we have nothing to do with a host."""
+        return hosts.within(host, self._blocked)
+
+    def dialect_of(self, host: str | None) -> str | None:
+        """The dialect of a host that asks, as it says who it is; None for strangers."""
+        return self._dialects.get(host) if host is not None else None
+
+
+def _hosts(work: Work) -> tuple[frozenset[str], dict[str, str]]:
+    return hosts.blocked(work), hosts.dialects(work)
+
+
+DOOR = web.AppKey("door", Door)
+
+
+def wants_document(request: web.Request) -> bool:
+    """Whether ActivityPub is asked for rather than a page: by name, and at least as much as HTML."""
+    accept = ",".join(request.headers.getall("Accept", []))
+    best = {"as2": 0.0, "html": 0.0}
+    for offer in accept.split(",")[:50]:
+        kind, _, parameters = offer.partition(";")
+        kind = kind.strip().lower()
+        name = "as2" if kind in AS2_TYPES else "html" if kind in ("text/html", "application/xhtml+xml") else None
+        if name is not None:
+            best[name] = max(best[name], _quality(parameters))
+    return best["as2"] > 0 and best["as2"] >= best["html"]
+
+
+def _quality(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+# ------------------------------------------------------------------ documents
+
+
+async def show_document(request: web.Request) -> web.StreamResponse:
+    """The AS2 document at the path: 200, 304, 404 or 410 with its Tombstone."""
+    door = request.app[DOOR]
+    await door.look_at_hosts()
+    asking = signatures.claimed_host(_raw_headers(request))
+    if asking is not None and door.is_blocked(asking):
+        return web.json_response({"error": "This server is blocked."}, status=403)
+    known = door.dialect_of(asking)
+    dialect = "microblog" if known in (None, "microblog") else "forum"
+    page = request.query.get("page", "")
+    answer = await door.documents.get(request.path, dialect, int(page) if page.isdecimal() and len(page) < 6 else 0)
+    return _answered(request, answer, dialect)
+
+
+def _answered(request: web.Request, answer: Answer, dialect: str) -> web.StreamResponse:
+    headers = {
+        "Content-Type": AS2,
+        "Vary": "Accept",
+        # The forum's wording must not come out of a cache to others.
+        "Cache-Control": "public, max-age=60" if dialect == "microblog" else "private, max-age=60",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if answer.status == 302 and answer.page:
+        return web.Response(status=302, headers={"Location": answer.page, "Vary": "Accept"})
+    if answer.status == 404:
+        headers["Cache-Control"] = "no-store"
+    if answer.etag:
+        headers["ETag"] = answer.etag
+        asked = request.headers.get("If-None-Match", "")
+        if answer.status == 200 and answer.etag in [tag.strip().removeprefix("W/") for tag in asked.split(",")]:
+            return web.Response(status=304, headers=headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+async def webfinger(request: web.Request) -> web.StreamResponse:
+    """Who has that handle or address (RFC 7033)."""
+    resource = request.query.get("resource")
+    if not resource:
+        return _jrd({"error": "resource is missing."}, status=400)
+    try:
+        status, document = await request.app[DOOR].node.storage.read(documents.webfinger, resource)
+    except Malformed as error:
+        return _jrd({"error": str(error)}, status=400)
+    return _jrd(document, status=status)
+
+
+def _jrd(document: Document, *, status: int = 200) -> web.Response:
+    headers = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
+    kind = "application/jrd+json" if status == 200 else "application/json"
+    return web.Response(status=status, body=serialise(document), content_type=kind, headers=headers)
+
+
+async def host_meta(request: web.Request) -> web.StreamResponse:
+    """Where WebFinger is, for those who look here first (RFC 6415)."""
+    return web.Response(
+        text=discovery.host_meta(request.app[DOOR].node.settings.origin),
+        content_type="application/xrd+xml",
+        headers={"Access-Control-Allow-Origin": "*"},
+    )
+
+
+async def nodeinfo_links(request: web.Request) -> web.StreamResponse:
+    """Where the NodeInfo documents are."""
+    origin = request.app[DOOR].node.settings.origin
+    return web.json_response(
+        discovery.nodeinfo_links(origin, f"{origin}/actor"), headers={"Access-Control-Allow-Origin": "*"}
+    )
+
+
+async def nodeinfo(request: web.Request) -> web.StreamResponse:
+    """The node in numbers; Lemmy takes a server for dead that does not answer here."""
+    node, version = request.app[DOOR].node, request.match_info["version"]
+    if version not in discovery.NODEINFO_VERSIONS:
+        raise web.HTTPNotFound
+    document = await node.storage.read(
+        documents.nodeinfo,
+        version,
+        software_version=VERSION,
+        name=node.settings.name,
+        description=node.settings.description,
+    )
+    profile = f"http://nodeinfo.diaspora.software/ns/schema/{version}#"
+    return web.Response(
+        body=serialise(document),
+        headers={"Content-Type": f'application/json; profile="{profile}"', "Access-Control-Allow-Origin": "*"},
+    )
+
+
+# ------------------------------------------------------------------ inboxes
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (Ignored, 202),
+    (UnsupportedType, 415),
+    (TooLarge, 413),
+    (Malformed, 400),
+    (Unverified, 401),
+    (Refused, 403),
+    (NotFound, 404),
+    (Unreachable, 503),
+    (StorageUnavailable, 503),
+    (FederationError, 401),
+)
+
+
+async def take_letter(request: web.Request) -> web.StreamResponse:
+    """POST to an inbox: 202 once it is stored durably, else why not; peers drop for good on most 4xx."""
+    door = request.app[DOOR]
+    try:
+        received = await _opened(door, request)
+        await door.node.storage.write(accept, received, request.path)
+    except Exception as error:
+        return _refused(request, error)
+    door.node.letters_came.set()
+    return web.Response(status=202)
+
+
+async def _opened(door: Door, request: web.Request) -> Received:
+    if not request.raw_path.startswith("/"):
+        raise Malformed("the request names another server")  # absolute form: whose host would be taken for ours
+    if not any(name.lower() == b"content-encoding" for name, _ in request.raw_headers):
+        body = await _body(request)
+    else:
+        body = b""  # refused by its header; it is not inflated to find that out
+    await door.look_at_hosts()
+    settings = door.node.settings
+    letter = signatures.Request(
+        method=request.method,
+        raw_path=request.raw_path,
+        headers=_raw_headers(request),
+        body=body,
+        authority=settings.authority,
+        scheme=settings.scheme,
+    )
+    return await inbox.open_letter(
+        letter,
+        door.senders.find_key,
+        now=door.node.storage.now(),
+        is_blocked=door.is_blocked,
+        knows_actor=door.senders.knows_actor,
+    )
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_length is not None and request.content_length > inbox.LARGEST:
+        raise TooLarge("the activity is larger than 1 MiB")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("the activity is larger than 1 MiB") from None
+
+
+def _raw_headers(request: web.Request) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+
+
+def accept(work: Work, received: Received, path: str) -> bool:
+    """Stores a letter; False when it was here before. Blocks and suspensions are asked once more, of the database."""
+    if not path.startswith(("/inbox", "/actor/")):
+        actor = people.by_uri(work, work.origin + path.removesuffix("/inbox"))
+        if actor is None or not actor.local or actor.state == "deleted" or not actors.is_shown(work, actor):
+            raise NotFound("There is no such inbox.")
+    host = authority(received.signer)
+    if hosts.is_blocked(work, host):
+        raise Refused("this server is blocked")
+    signer = people.by_uri(work, received.signer)
+    if signer is not None and signer.state == "suspended":
+        raise Refused("this account is suspended here")
+    hosts.heard_from(work, host)
+    return letters.accept(
+        work,
+        signer=received.signer,
+        digest=received.digest,
+        key_id=received.key_id or "",
+        host=host,
+        body=received.body,
+    )
+
+
+def _refused(request: web.Request, error: Exception) -> web.Response:
+    """The one place that turns what is wrong with a letter into an answer."""
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), None)
+    if status is None:
+        if isinstance(error, web.HTTPException):
+            raise error
+        reference = token_hex(6)
+        log.exception("inbox: our fault %s, at %s", reference, request.path)
+        return _said(503, f"Something is wrong here ({reference}). Try again later.")
+    if isinstance(error, StorageUnavailable):
+        log.error("inbox: the database did not take a letter: %s", error)
+        return _said(503, "The database is busy. Try again later.")
+    if status != 202:
+        log.info(
+            "inbox: %s for %s at %s: %s", status, signatures.claimed_host(_raw_headers(request)), request.path, error
+        )
+    wait = error.retry_after if isinstance(error, Unreachable) else RETRY_AFTER
+    return web.Response(status=202) if status == 202 else _said(status, str(error), wait)
+
+
+def _said(status: int, words: str, wait: int = RETRY_AFTER) -> web.Response:
+    headers = {"Retry-After": str(wait)} if status in (429, 503) else {}
+    return web.json_response({"error": words}, status=status, headers=headers)
+
+
+ACTOR_PARTS = ("outbox", "followers", "following", "featured", "moderators", "welcome")
+COMMENT_PARTS = ("context", "replies", "likes", "shares")
+UID = "[a-z2-7]{26}"
+
+
+def routes() -> list[web.RouteDef]:
+    """Every address that only servers ask for; `/g`, `/u`, `/post` and `/comment` are wired with their pages.
+
+    Each begins with its own word: aiohttp looks at addresses that begin with a variable last.
+    """
+    return [
+        *(web.post(path, take_letter) for path in ("/inbox", "/actor/inbox", "/g/{name}/inbox", "/u/{name}/inbox")),
+        web.get("/actor", show_document),
+        web.get("/actor/outbox", show_document),
+        *(web.get(f"/{kind}/{{name}}/{part}", show_document) for kind in ("g", "u") for part in ACTOR_PARTS),
+        *(
+            web.get(f"/{kind}/{{uid:{UID}}}/{part}", show_document)
+            for kind in ("post", "comment")
+            for part in COMMENT_PARTS
+        ),
+        web.get(f"/a/{{uid:(?:create-|announce-)?{UID}}}", show_document),
+        web.get("/.well-known/webfinger", webfinger),
+        web.get("/.well-known/host-meta", host_meta),
+        web.get("/.well-known/nodeinfo", nodeinfo_links),
+        web.get("/nodeinfo/{version}", nodeinfo),
+    ]

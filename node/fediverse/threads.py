@@ -1,0 +1,377 @@
+"""Threads and comments from other servers: what they say is gathered over the network, then received in one go."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from federation.activities import Activity
+from federation.addresses import authority, same_origin
+from federation.budget import Budget
+from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
+from federation.inbox import Received
+from federation.objects import Post, is_post, is_tombstone
+from node.fediverse import people as fediverse_people
+from node.fediverse import publishing
+from node.forum import moderation, text
+from node.forum import people as forum_people
+from node.forum import threads as forum_threads
+from node.forum.errors import Invalid, NotFound, Refusal
+from node.forum.threads import Elsewhere
+from node.node import Node
+from storage import groups, people, threads
+from storage.schema import Actor, Comment
+from storage.work import Work
+
+CHAIN = 15  # parents fetched upwards for one reply; what is above them is a hole
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A post of another server in the form that a verb takes."""
+
+    uri: str
+    author: str
+    in_reply_to: str | None
+    words: text.Words
+    title: str | None
+    elsewhere: Elsewhere
+    public: bool
+    addressed: frozenset[str]
+    mentioned: frozenset[str]
+    is_note: bool
+    is_vote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A post with the parents that were missing, the uppermost first."""
+
+    said: Said
+    parents: tuple[Said, ...] = ()
+
+
+# ------------------------------------------------------------------ over the network
+
+
+async def gather(node: Node, received: Received, budget: Budget) -> Gathered:
+    """The post that a Create or Update is about, believed only from its own author, with its missing parents."""
+    activity = received.activity
+    post = await _believed(node, activity, budget)
+    said = await _said(post)
+    if said.is_vote or not said.public or said.in_reply_to is None:
+        return Gathered(said)
+    if not await node.storage.read(_concerns_us, said):
+        raise Refused("it answers nothing that is here, and names nobody of ours")
+    return Gathered(said, tuple(await gather_parents(node, said, budget)))
+
+
+async def _believed(node: Node, activity: Activity, budget: Budget) -> Post:
+    """An embedded object counts from its own owner and origin; anything else is fetched from its id."""
+    embedded = activity.object
+    if isinstance(embedded, dict) and is_post(embedded):
+        post = Post.parse(embedded)
+        if post.attributed_to == activity.actor and same_origin(post.id, activity.actor):
+            return post
+    if isinstance(embedded, dict) and not is_post(embedded):
+        raise Malformed("the object is no post")
+    if activity.object_id is None:
+        raise Malformed("the object has no id")
+    if not same_origin(activity.object_id, activity.actor):
+        raise Refused("the object belongs to another server than its author")
+    post = await _fetch_post(node, activity.object_id, budget)
+    if post.attributed_to != activity.actor:
+        raise Refused("the object is somebody else's")
+    return post
+
+
+async def _fetch_post(node: Node, uri: str, budget: Budget) -> Post:
+    document = await node.client.fetch_object(uri, budget)
+    if is_tombstone(document):
+        raise Gone("it was deleted")
+    post = Post.parse(document)
+    if not same_origin(post.id, post.attributed_to):
+        raise Refused("the object and its author are of different servers")
+    return post
+
+
+async def gather_parents(node: Node, said: Said, budget: Budget) -> list[Said]:
+    """What `said` answers and is not here, up to what is; the uppermost first, each with its author met."""
+    chain: list[Said] = []
+    seen = {said.uri}
+    wanted = said.in_reply_to
+    while wanted is not None and wanted not in seen and len(chain) < CHAIN:
+        if await node.storage.read(_is_here, wanted):
+            break
+        seen.add(wanted)
+        if authority(wanted) == node.settings.authority:
+            break  # ours, and not there: nobody else can tell
+        try:
+            parent = await _said(await _fetch_post(node, wanted, budget))
+            if not parent.public or parent.is_vote:
+                break
+            await fediverse_people.fetch_actor(node, parent.author, budget)
+        except Unreachable:
+            if not chain and not await node.storage.read(_has_context, said):
+                raise  # perhaps later; there is no other way to place it
+            break
+        except FederationError:
+            break
+        chain.append(parent)
+        wanted = parent.in_reply_to
+    chain.reverse()
+    return chain
+
+
+async def _said(post: Post) -> Said:
+    """Reads and cleans a post; a large one off the event loop."""
+    if post.content and text.needs_thread(post.content):
+        return await asyncio.to_thread(_clean, post)
+    return _clean(post)
+
+
+def _clean(post: Post) -> Said:
+    mentions = {mention.href: mention.name.lstrip("@") for mention in post.mentions}
+    try:
+        if post.media_type == "text/markdown" and post.content:
+            words = text.from_markdown(post.content, language=post.language)
+        else:
+            words = text.from_html(
+                post.content or "", language=post.language, mentions=mentions, hashtags=post.hashtags
+            )
+        if post.source and post.source_type == "text/markdown":
+            words = replace(words, source=post.source, source_type="text/markdown")
+    except text.TextRefused as refusal:
+        raise Refused(str(refusal)) from None
+    question: dict[str, Any] | None = None
+    if post.options:
+        question = {
+            "options": [[option.name, option.votes] for option in post.options],
+            "multiple": post.multiple,
+            "end_time": post.end_time.isoformat() if post.end_time else None,
+            "closed": post.closed,
+        }
+    attachments = [
+        {"kind": kept.kind, "url": kept.url, "media_type": kept.media_type, "alt": kept.alt}
+        for kept in post.attachments
+    ]
+    own = [uri for uri in (post.context, post.conversation) if uri]
+    title = text.clean_name(post.name, text.MAX_TITLE) if post.name else None
+    is_note = post.type in ("Note", "Question")
+    return Said(
+        uri=post.id,
+        author=post.attributed_to,
+        in_reply_to=post.in_reply_to,
+        words=words,
+        title=title,
+        elsewhere=Elsewhere(
+            uri=post.id,
+            published=post.published,
+            updated=post.updated,
+            page=post.url,
+            # On an Article the summary is an excerpt; on a Note it warns of what follows.
+            summary=text.clean_name(post.summary, 500) or None if post.summary and is_note else None,
+            sensitive=post.sensitive,
+            attachments=tuple(attachments),
+            mentions=tuple((href, handle) for href, handle in mentions.items()),
+            question=question,
+            contexts=tuple(dict.fromkeys(own)),
+        ),
+        public=post.is_public,
+        addressed=post.addressed,
+        mentioned=frozenset(mentions),
+        is_note=is_note,
+        is_vote=post.is_vote,
+    )
+
+
+# ------------------------------------------------------------------ questions before
+
+
+def _concerns_us(work: Work, said: Said) -> bool:
+    """It answers what is here, belongs to a thread of ours, or names one of ours: else we would crawl the world."""
+    if said.in_reply_to and threads.comment_by_uri(work, said.in_reply_to) is not None:
+        return True
+    if threads.comment_by_uri(work, said.uri) is not None or _has_context(work, said):
+        return True
+    ours = (people.by_uri(work, uri) for uri in said.addressed | said.mentioned if uri.startswith(f"{work.origin}/"))
+    return any(actor is not None for actor in ours)
+
+
+def _has_context(work: Work, said: Said) -> bool:
+    return bool(said.elsewhere.contexts) and threads.by_context(work, said.elsewhere.contexts) is not None
+
+
+def _is_here(work: Work, uri: str) -> bool:
+    known = threads.comment_by_uri(work, uri)
+    return known is not None and known.state != "missing"
+
+
+# ------------------------------------------------------------------ received
+
+
+def receive_create(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
+    """A post: a comment where it answers something here, a thread where it mentions a group, else nothing."""
+    said = gathered.said
+    if said.is_vote:
+        return "a vote, and voting is not open"
+    if not said.public:
+        return _receive_private(work, sender, said)
+    known = threads.comment_by_uri(work, said.uri)
+    if known is not None and known.state != "missing":
+        return f"already here as {known.uid}"
+    parent = _parent_of(work, gathered)
+    if parent is not None:
+        return _receive_reply(work, sender, said, parent)
+    if said.in_reply_to is not None:
+        raise NotFound("It answers nothing that is here.")
+    return _receive_thread(work, sender, said)
+
+
+def receive_update(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
+    """New words for a post of the sender's; one that is not here yet arrives with them."""
+    said = gathered.said
+    comment = threads.comment_by_uri(work, said.uri)
+    if comment is None or comment.state == "missing":
+        return receive_create(work, activity, sender, gathered)
+    if comment.state in ("deleted", "refused"):
+        return f"stays {comment.state}"
+    if not said.public:
+        raise Refused("what was public cannot be made private by an edit")
+    forum_threads.edit_comment(work, sender, comment, said.words, title=said.title, elsewhere=said.elsewhere)
+    return f"edited {comment.uid}"
+
+
+def receive_delete(work: Work, activity: Activity, sender: Actor) -> str:
+    """Its author deletes a post; one that has not come yet will never be let in."""
+    uri = activity.object_id
+    if uri is None:
+        raise Malformed("it deletes nothing in particular")
+    if uri == sender.uri:
+        forum_people.farewell(work, sender)
+        return f"{sender.handle} is gone"
+    if not same_origin(uri, sender.uri):
+        raise Refused("only its own server deletes a post")
+    comment = threads.comment_by_uri(work, uri)
+    if comment is not None and comment.author_id is not None:
+        forum_threads.erase_comment(work, sender, comment)
+        return f"erased {comment.uid}"
+    if moderation.forget_private(work, sender, uri):
+        return "a private message was taken back"
+    people.bury(work, uri, sender.uri, "object")
+    if comment is not None:
+        comment.state = "deleted"
+    return "not here; kept out from now on"
+
+
+def _parent_of(work: Work, gathered: Gathered) -> Comment | None:
+    """The item that is answered; what was missing above it is put in place first, or leaves a hole."""
+    said = gathered.said
+    for above in gathered.parents:
+        parent = _direct_parent(work, above)
+        author = people.by_uri(work, above.author)
+        if parent is None or author is None or threads.comment_by_uri(work, above.uri) is not None:
+            continue
+        try:
+            forum_threads.post_comment(work, author, parent, above.words, elsewhere=above.elsewhere)
+        except NotFound:
+            forum_threads.leave_hole(work, parent.thread_id, above.uri, parent=parent)
+        except Refusal as refusal:
+            forum_threads.keep_refused(work, parent, above.uri, author, str(refusal))
+    return _direct_parent(work, said)
+
+
+def _direct_parent(work: Work, said: Said) -> Comment | None:
+    if said.in_reply_to is not None:
+        parent = threads.comment_by_uri(work, said.in_reply_to) or threads.comment_by_page(work, said.in_reply_to)
+        if parent is not None:
+            return parent
+    thread = threads.by_context(work, said.elsewhere.contexts) if said.elsewhere.contexts else None
+    if thread is None:
+        return None
+    if said.in_reply_to is None:
+        return threads.opening(work, thread.id)
+    if said.in_reply_to.startswith(f"{work.origin}/"):
+        return None  # it answers something of ours that is not there: hidden and absent look alike
+    return forum_threads.leave_hole(work, thread.id, said.in_reply_to)
+
+
+def _receive_reply(work: Work, sender: Actor, said: Said, parent: Comment) -> str:
+    if not threads.thread_is_visible(work, parent.thread_id, sender.id):
+        raise NotFound("It answers nothing that is here.")
+    try:
+        comment = forum_threads.post_comment(work, sender, parent, said.words, elsewhere=said.elsewhere)
+    except (NotFound, Invalid):
+        raise
+    except Refusal as refusal:
+        forum_threads.keep_refused(work, parent, said.uri, sender, str(refusal))
+        return f"not let in: {refusal}"
+    return f"comment {comment.uid}"
+
+
+def _receive_thread(work: Work, sender: Actor, said: Said) -> str:
+    """A public post that addresses and mentions a group starts a thread there; forum software need not mention."""
+    found = None
+    for uri in sorted(said.addressed):
+        named = uri in said.mentioned or (said.title is not None and not said.is_note)
+        actor = people.by_uri(work, uri) if uri.startswith(f"{work.origin}/") else None
+        if named and actor is not None and actor.kind == "group":
+            found = (actor, groups.by_id(work, actor.id))
+            break
+    if found is None or found[1] is None:
+        raise NotFound("It answers nothing here and mentions no group.")
+    actor, group = found
+    if actor.state != "active" or group.privacy == "secret":
+        raise NotFound("It answers nothing here and mentions no group.")
+    title = said.title or text.title_of(said.words.html, drop_handle=actor.handle) or f"By {sender.handle}"
+    try:
+        opening = forum_threads.start_thread(work, sender, group, title, said.words, elsewhere=said.elsewhere)
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        publishing.tell(work, actor, sender, f"Your post was not taken up as a thread. {refusal}", about=said.uri)
+        return f"no thread: {refusal}"
+    return f"thread {opening.uid}"
+
+
+def _receive_private(work: Work, sender: Actor, said: Said) -> str:
+    """Followers-only and direct posts are shown to nobody but the members they are addressed to."""
+    if people.is_gone(work, said.uri, sender.uri):
+        return "was deleted before it came"
+    ours = (people.by_uri(work, uri) for uri in sorted(said.addressed) if uri.startswith(f"{work.origin}/u/"))
+    members = [actor.id for actor in ours if actor is not None and actor.kind == "person" and actor.state == "active"]
+    told = moderation.tell_privately(work, sender, members, uri=said.uri, html=said.words.html)
+    return f"private, for {told} of ours" if members else "private, for nobody here"
+
+
+# ------------------------------------------------------------------ holes
+
+
+async def fetch_missing(node: Node, thread_id: int, *, most: int = 10) -> int:
+    """Fetches the holes of a thread, within a budget, and says how many were filled."""
+    budget = Budget()
+    filled = 0
+    for uri in await node.storage.read(threads.holes, thread_id, most):
+        try:
+            said = await _said(await _fetch_post(node, uri, budget))
+            if not said.public:
+                continue
+            await fediverse_people.fetch_actor(node, said.author, budget)
+            parents = await gather_parents(node, said, budget)
+        except FederationError:
+            continue  # it stays a hole, and the page says so
+        filled += await node.storage.write(_fill, Gathered(said, tuple(parents)))
+    return filled
+
+
+def _fill(work: Work, gathered: Gathered) -> int:
+    author = people.by_uri(work, gathered.said.author)
+    hole = threads.comment_by_uri(work, gathered.said.uri)
+    if author is None or hole is None or hole.state != "missing":
+        return 0
+    parent = _parent_of(work, gathered) or threads.opening(work, hole.thread_id)
+    try:
+        forum_threads.post_comment(work, author, parent, gathered.said.words, elsewhere=gathered.said.elsewhere)
+    except Refusal as refusal:
+        hole.state, hole.reason = "refused", str(refusal)
+        return 0
+    return 1

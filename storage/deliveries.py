@@ -1,0 +1,265 @@
+"""Deliveries: what we owe to other servers. A row is the promise, and goes only when it is kept or refused for good."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from storage import hosts, threads
+from storage.people import Inbox
+from storage.schema import Activity, Actor, Delivery, Host, Reach
+from storage.work import Work
+
+LEASE = timedelta(seconds=60)  # of a host by one worker; a round of sending ends well within it
+ROUND = 16  # deliveries of one host at a time: what a crash may repeat
+SUSPECT = 3  # tries; what failed so often goes behind the others, so that it cannot hold them up
+# Nothing waits longer than this: what claims to was written by a clock that had gone astray.
+ASTRAY = timedelta(days=2)
+
+UNSYNCED = {"synchronize_session": False}
+
+# What a dead host is still told: that we want to hear of it, that it may, and that somebody is gone.
+EVEN_TO_THE_DEAD = {"Follow", "Accept"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A delivery to be sent now; signing and sending happen outside of any transaction."""
+
+    id: int
+    uri: str  # of the activity
+    type: str
+    inbox: str
+    about: str
+    body: bytes
+    signer_id: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A host that is ours for LEASE, and what goes there now, in order."""
+
+    host: str
+    token: str  # who settles it must show this: another may have it by then
+    scheme: str  # of signatures: cavage, rfc9421
+    steady: bool  # it took what we sent last
+    ready: tuple[Ready, ...]
+
+
+# ------------------------------------------------------------------ putting in
+
+
+def enqueue(
+    work: Work,
+    *,
+    uri: str,
+    actor_id: int,
+    type: str,
+    about: str,
+    public: bool,
+    always: bool = False,
+    microblog: bytes | None,
+    forum: bytes | None,
+    to: Iterable[Inbox],
+    signer_id: int | None = None,
+) -> int:
+    """Writes the activity once and owes it to each of the inboxes; answers the activity's id.
+
+    Said again under the same uri it is the same activity, and only new inboxes are added.
+    """
+    activity = activity_by_uri(work, uri)
+    if activity is None:
+        activity = Activity(
+            uri=uri, actor_id=actor_id, type=type, about=about, public=public, always=always,
+            microblog=microblog, forum=forum, created_at=work.now,
+        )  # fmt: skip
+        work.add(activity)
+        work.flush()
+    address(work, activity.id, to, signer_id=signer_id or actor_id)
+    return activity.id
+
+
+def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int) -> int:
+    """Owes an activity to more inboxes, each once, in the wording of its host; says how many were new."""
+    activity = work.get_one(Activity, activity_id)
+    wanted = {inbox.inbox: inbox for inbox in to if _wording(activity, inbox) and not _is_ours(work, inbox)}
+    states = hosts.states_of(work, {inbox.host for inbox in wanted.values()})
+    barred = hosts.blocked(work)
+    even_dead = _even_to_the_dead(work, activity)
+    owed = set(work.scalars(select(Delivery.inbox).where(Delivery.activity_id == activity_id)))
+    going = [
+        inbox
+        for url, inbox in sorted(wanted.items())
+        if url not in owed and not hosts.within(inbox.host, barred) and (even_dead or states.get(inbox.host) != "dead")
+    ]
+    if not going:
+        return 0
+    hosts.make(work, {inbox.host for inbox in going} - states.keys())
+    work.execute(
+        insert(Delivery),
+        [
+            {"activity_id": activity_id, "signer_id": signer_id, "host": inbox.host, "inbox": inbox.inbox,
+             "about": activity.about, "dialect": _wording(activity, inbox), "created_at": work.now}
+            for inbox in going
+        ],
+    )  # fmt: skip
+    if activity.type != "Delete":
+        for actor_id in {activity.actor_id, signer_id}:
+            _reach(work, actor_id, going)
+    return len(going)
+
+
+def activity_by_uri(work: Work, uri: str) -> Activity | None:
+    """What we said under that id."""
+    return work.scalars(select(Activity).where(Activity.uri == uri)).one_or_none()
+
+
+def _wording(activity: Activity, inbox: Inbox) -> str | None:
+    if inbox.dialect == "forum" and activity.forum is not None:
+        return "forum"
+    return "microblog" if activity.microblog is not None else None
+
+
+def _is_ours(work: Work, inbox: Inbox) -> bool:
+    # An actor document may name any inbox, ours too (AUT-37).
+    return urlsplit(work.origin).netloc in (inbox.host, urlsplit(inbox.inbox).netloc)
+
+
+def _even_to_the_dead(work: Work, activity: Activity) -> bool:
+    if activity.type in EVEN_TO_THE_DEAD:
+        return True
+    return activity.type == "Delete" and activity.about == work.get_one(Actor, activity.actor_id).uri
+
+
+def _reach(work: Work, actor_id: int, inboxes: Sequence[Inbox]) -> None:
+    """Remembers who may hold something of the actor from now on."""
+    reached = set(work.scalars(select(Reach.inbox).where(Reach.actor_id == actor_id)))
+    rows = [
+        {"actor_id": actor_id, "inbox": inbox.inbox, "host": inbox.host}
+        for inbox in inboxes
+        if inbox.inbox not in reached
+    ]
+    if rows:
+        dialect = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
+        work.execute(dialect(Reach).on_conflict_do_nothing(), rows)
+
+
+# ------------------------------------------------------------------ taking out
+
+
+def claim_hosts(
+    work: Work, owner: str, *, limit: int, steady: bool | None = None, pace: timedelta = LEASE
+) -> list[Claim]:
+    """Leases up to so many hosts that have something to be sent, those that waited longest first.
+
+    `steady` asks for hosts that took what we sent last (True), for new and failing ones (False), or for any.
+    What may no longer be shown is thrown away here: a claim can be empty, and is to be settled all the same.
+    """
+    well = and_(Host.failures == 0, Host.last_success_at.is_not(None))
+    query = (
+        select(Host)
+        .where(
+            Host.blocked_at.is_(None),
+            or_(Host.lease_owner.is_(None), _due(Host.lease_until, work)),
+            _due(Host.next_try_at, work),
+            exists(select(Delivery.id).where(Delivery.host == Host.host, _is_ready(work))),
+        )
+        .order_by(Host.lease_until.nulls_first(), Host.host)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Host)
+    )
+    if steady is not None:
+        query = query.where(well if steady else ~well)
+    leased = list(work.scalars(query.execution_options(populate_existing=True)))
+    if not leased:
+        return []
+    for host in leased:
+        host.lease_owner, host.lease_until = f"{owner}/{work.mint()}", work.now + pace
+    ready = _ready_of(work, leased)
+    return [
+        Claim(
+            host.host, host.lease_owner or "", host.signature,
+            host.failures == 0 and host.last_success_at is not None, tuple(ready.get(host.host, ())),
+        )
+        for host in leased
+    ]  # fmt: skip
+
+
+def release(work: Work, owner: str) -> None:
+    """Lets go of every host that this worker still has."""
+    work.execute(
+        update(Host)
+        .where(Host.lease_owner.startswith(f"{owner}/", autoescape=True))
+        .values(lease_owner=None, lease_until=work.now)
+    )
+
+
+def _due(column: InstrumentedAttribute[datetime | None], work: Work) -> ColumnElement[bool]:
+    return or_(column.is_(None), column <= work.now, column > work.now + ASTRAY)
+
+
+def _is_ready(work: Work) -> ColumnElement[bool]:
+    """Neither parked nor to be tried later, and nothing older waits for the same inbox about the same object."""
+    older = aliased(Delivery)
+    waits = exists(
+        select(older.id).where(
+            older.inbox == Delivery.inbox,
+            older.about == Delivery.about,
+            older.id < Delivery.id,
+            older.parked_at.is_(None),
+        )
+    )
+    return and_(Delivery.parked_at.is_(None), _due(Delivery.next_try_at, work), ~waits)
+
+
+def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
+    turn = func.row_number().over(partition_by=Delivery.host, order_by=(Delivery.attempts >= SUSPECT, Delivery.id))
+    ranked = (
+        select(Delivery.id, turn.label("turn"))
+        .where(Delivery.host.in_([host.host for host in leased]), _is_ready(work))
+        .subquery()
+    )
+    rows = work.execute(
+        select(
+            Delivery.id, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.about, Delivery.dialect,
+            Delivery.signer_id, Delivery.attempts,
+        )
+        .join(ranked, ranked.c.id == Delivery.id)
+        .where(ranked.c.turn <= ROUND)
+        .order_by(ranked.c.turn)
+    ).all()  # fmt: skip
+    found = select(Activity).where(Activity.id.in_({row.activity_id for row in rows}))
+    activities = {activity.id: activity for activity in work.scalars(found)}
+    hidden = {activity.id for activity in activities.values() if not _may_go(work, activity)}
+    paced = {host.host for host in leased if host.dialect == "discourse"}
+    ready: dict[str, list[Ready]] = {}
+    for row in rows:
+        if row.activity_id in hidden or (row.host in paced and ready.get(row.host)):
+            continue
+        activity = activities[row.activity_id]
+        body = activity.forum if row.dialect == "forum" else activity.microblog
+        ready.setdefault(row.host, []).append(
+            Ready(row.id, activity.uri, activity.type, row.inbox, row.about, body or b"", row.signer_id, row.attempts)
+        )
+    if hidden:
+        gone = [row.id for row in rows if row.activity_id in hidden]
+        work.execute(delete(Delivery).where(Delivery.id.in_(gone)), execution_options=UNSYNCED)
+    return ready
+
+
+def _may_go(work: Work, activity: Activity) -> bool:
+    """The predicate of pages, asked once more: what was hidden while it waited stays here."""
+    if activity.always:
+        return True
+    if work.get_one(Actor, activity.actor_id).state != "active":
+        return False
+    comment = threads.comment_by_uri(work, activity.about)
+    if comment is not None:
+        return threads.is_visible(work, comment.id, None)
+    subject = work.scalars(select(Actor).where(Actor.uri == activity.about)).one_or_none()
+    return subject is None or subject.state == "active"

@@ -1,0 +1,247 @@
+"""Other servers: what they run, how they are, and whether we have anything to do with them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.schema import Delivery, FetchFailure, Host
+from storage.work import Work
+
+# Software -> dialect: which wording it reads. Whatever is not named here reads what Mastodon reads.
+DIALECTS = {
+    "lemmy": "forum", "piefed": "forum", "mbin": "forum", "kbin": "forum", "nodebb": "forum", "lotide": "forum",
+    "discourse": "discourse",
+}  # fmt: skip
+MICROBLOG = "microblog"
+
+ASKED_AGAIN_AFTER = timedelta(days=1)
+HEARD_WITHIN = timedelta(hours=1)  # a busy server is not written down with each of its letters
+SOON = timedelta(minutes=1)  # a failing server that speaks to us is tried again within
+IN_ONE_QUERY = 5000  # SQLite takes 32,766 values
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Another server as the admin sees it."""
+
+    host: str
+    software: str | None
+    version: str | None
+    dialect: str
+    dialect_set_by_admin: bool
+    signature: str
+    state: str  # live, dead
+    blocked_at: datetime | None
+    blocked_why: str | None
+    failures: int
+    failing_since: datetime | None
+    next_try_at: datetime | None
+    last_success_at: datetime | None
+    last_inbound_at: datetime | None
+    last_error: str | None
+
+
+def make(work: Work, hosts: Iterable[str]) -> None:
+    """Has a row for each of these hosts."""
+    # In order, so that two transactions with the same new hosts wait for each other instead of locking each other up.
+    rows = [{"host": host, "created_at": work.now} for host in sorted(set(hosts))]
+    if rows:
+        insert = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
+        work.execute(insert(cast(Table, Host.__table__)).on_conflict_do_nothing(), rows)
+
+
+def get_or_make(work: Work, host: str) -> Host:
+    """The row of a host, made when first spoken of."""
+    record = work.get(Host, host)
+    if record is None:
+        make(work, [host])
+        record = work.get_one(Host, host)
+    return record
+
+
+def states_of(work: Work, hosts: Iterable[str]) -> dict[str, str]:
+    """Which of the hosts have a row, and whether they are live or dead."""
+    names = sorted(set(hosts))
+    found: dict[str, str] = {}
+    for start in range(0, len(names), IN_ONE_QUERY):
+        chunk = names[start : start + IN_ONE_QUERY]
+        found |= {
+            host: state for host, state in work.execute(select(Host.host, Host.state).where(Host.host.in_(chunk)))
+        }
+    return found
+
+
+def known(work: Work, *, limit: int = 500, offset: int = 0) -> list[Server]:
+    """Every server we know of, blocked and failing ones first."""
+    rows = work.scalars(
+        select(Host).order_by(Host.blocked_at.is_(None), Host.failures.desc(), Host.host).limit(limit).offset(offset)
+    )
+    return [_as_server(record) for record in rows]
+
+
+def server(work: Work, host: str) -> Server | None:
+    """What is known of one server."""
+    record = work.get(Host, host)
+    return None if record is None else _as_server(record)
+
+
+def _as_server(record: Host) -> Server:
+    return Server(
+        record.host, record.software, record.software_version, record.dialect, record.dialect_set_by_admin,
+        record.signature, record.state, record.blocked_at, record.blocked_why, record.failures, record.failing_since,
+        record.next_try_at, record.last_success_at, record.last_inbound_at, record.last_error,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------ what it runs
+
+
+def was_asked(work: Work, host: str) -> bool:
+    """Its NodeInfo was asked for within a day, with or without an answer."""
+    record = work.get(Host, host)
+    return record is not None and record.asked_at is not None and work.now - record.asked_at < ASKED_AGAIN_AFTER
+
+
+def begin_asking(work: Work, host: str) -> bool:
+    """Counts the host as asked from now on; says False when another was quicker."""
+    if was_asked(work, host):
+        return False
+    get_or_make(work, host).asked_at = work.now
+    return True
+
+
+def learn(work: Work, host: str, software: str, version: str | None) -> None:
+    """Keeps what a host says it runs; the dialect follows the name of the software, and stays through its versions."""
+    record = get_or_make(work, host)
+    record.asked_at = work.now
+    name = software.strip().lower()
+    if name != record.software and not record.dialect_set_by_admin:
+        record.dialect = DIALECTS.get(name, MICROBLOG)
+    record.software, record.software_version = name, version
+
+
+def set_dialect(work: Work, host: str, dialect: str | None) -> None:
+    """The admin's word on how to speak to a host; None leaves it to its software again."""
+    record = get_or_make(work, host)
+    record.dialect_set_by_admin = dialect is not None
+    record.dialect = dialect or DIALECTS.get(record.software or "", MICROBLOG)
+
+
+def dialects(work: Work) -> dict[str, str]:
+    """The hosts that read another wording than the microblogs' one."""
+    rows = work.execute(select(Host.host, Host.dialect).where(Host.dialect != MICROBLOG))
+    return {host: dialect for host, dialect in rows}
+
+
+def remember_signature(work: Work, host: str, scheme: str) -> None:
+    """The signature scheme that a host let in; to be called after a success only."""
+    get_or_make(work, host).signature = scheme
+
+
+# ------------------------------------------------------------------ whether it lives
+
+
+def heard_from(work: Work, host: str) -> None:
+    """A valid letter came from there: a dead host lives again, a failing one is tried soon."""
+    record = get_or_make(work, host)
+    if record.last_inbound_at is None or work.now - record.last_inbound_at > HEARD_WITHIN:
+        record.last_inbound_at = work.now
+    if record.state == "dead":
+        revive(work, host)
+    elif record.next_try_at is not None and record.next_try_at > work.now + SOON and record.failures:
+        # Not at once: its letters must not make us knock at a closed door each time.
+        record.next_try_at = work.now + SOON
+
+
+def revive(work: Work, host: str) -> None:
+    """The host is there after all: what waits for it goes now."""
+    record = get_or_make(work, host)
+    record.state, record.failures = "live", 0
+    record.failing_since, record.next_try_at, record.last_error = None, None, None
+    work.execute(update(Delivery).where(Delivery.host == host, Delivery.parked_at.is_(None)).values(next_try_at=None))
+
+
+def dead_to_ask(work: Work, limit: int = 20) -> list[str]:
+    """Dead hosts that were not asked for a day."""
+    return list(
+        work.scalars(
+            select(Host.host)
+            .where(
+                Host.state == "dead",
+                Host.blocked_at.is_(None),
+                or_(Host.asked_at.is_(None), Host.asked_at <= work.now - ASKED_AGAIN_AFTER),
+            )
+            .order_by(Host.asked_at.nulls_first(), Host.host)
+            .limit(limit)
+        )
+    )
+
+
+# ------------------------------------------------------------------ blocks
+
+
+def block(work: Work, host: str, why: str = "") -> None:
+    """Nothing comes from there or its subdomains any more, nothing goes there, what waits to go is thrown away."""
+    record = get_or_make(work, host)
+    record.blocked_at = record.blocked_at or work.now
+    record.blocked_why = why
+    below = Delivery.host.endswith("." + host, autoescape=True)
+    work.execute(delete(Delivery).where(or_(Delivery.host == host, below)))
+
+
+def unblock(work: Work, host: str) -> None:
+    """Takes the block back; what was hidden shows again."""
+    record = work.get(Host, host)
+    if record is not None:
+        record.blocked_at, record.blocked_why = None, None
+
+
+def is_blocked(work: Work, host: str) -> bool:
+    """The host, or a domain that it belongs to, is blocked."""
+    return (
+        work.scalar(select(Host.host).where(Host.host.in_(_names_over(host)), Host.blocked_at.is_not(None)).limit(1))
+        is not None
+    )
+
+
+def blocked(work: Work) -> frozenset[str]:
+    """Every host that was blocked by name; see `within`."""
+    return frozenset(work.scalars(select(Host.host).where(Host.blocked_at.is_not(None))))
+
+
+def within(host: str, names: frozenset[str]) -> bool:
+    """The host, or a domain that it belongs to, is among the names."""
+    return not names.isdisjoint(_names_over(host))
+
+
+def _names_over(host: str) -> list[str]:
+    """'a.b.test:8443' is also 'a.b.test', 'b.test' and 'test' (PRV-13)."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
+    labels = name.split(".")
+    return [host, *(".".join(labels[start:]) for start in range(len(labels)))]
+
+
+# ------------------------------------------------------------------ fetches that failed
+
+
+def failure_of(work: Work, url: str) -> str | None:
+    """Why the address gave nothing, while that is remembered."""
+    return work.scalar(select(FetchFailure.why).where(FetchFailure.url == url, FetchFailure.until > work.now))
+
+
+def remember_failure(work: Work, url: str, until: datetime, why: str) -> None:
+    """Keeps that the address gave nothing."""
+    insert = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
+    values = {"why": why, "until": until}
+    work.execute(
+        insert(FetchFailure).values(url=url, **values).on_conflict_do_update(index_elements=["url"], set_=values)
+    )
+
+
+def forget_failures(work: Work) -> None:
+    """Drops what needs to be remembered no longer."""
+    work.execute(delete(FetchFailure).where(FetchFailure.until <= work.now))

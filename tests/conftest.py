@@ -1,0 +1,96 @@
+"""Fixtures of every suite: both databases, held clocks, and nodes that meet on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.equipment.network import LoopbackNet
+from tests.equipment.nodes import Moot, raise_node
+from tests.equipment.postgres import Postgres
+from tests.peers.scripted import ScriptedServer
+
+from storage.work import Storage
+
+
+class HeldClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **by: float) -> None:
+        """Moves on by `hours=1`, `seconds=30` and the like."""
+        self.moment += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    """A clock that the test moves."""
+    return HeldClock()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The run's own PostgreSQL server."""
+    with Postgres() as server:
+        yield server
+
+
+def _migrate(url: str) -> None:
+    storage = Storage(url, origin="https://node.test")
+    storage.migrate()
+    storage.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with its tables, on each engine in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'node.sqlite3'}"
+        _migrate(url)
+        yield url
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.database(like=server.template("tables", _migrate))
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+async def storage(database_url: str, clock: HeldClock) -> AsyncIterator[Storage]:
+    """A storage at work on each engine, at the held clock."""
+    storage = Storage(database_url, origin="https://node.test", now=clock)
+    storage.start()
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def net() -> LoopbackNet:
+    """The names that exist for a test, and the loopback ports behind them."""
+    return LoopbackNet()
+
+
+@pytest.fixture
+async def world(net: LoopbackNet, clock: HeldClock) -> AsyncIterator[ScriptedServer]:
+    """Every foreign host of a test: mallory.test, victim.test and whichever else is named."""
+    async with ScriptedServer(clock=clock) as server:
+        for host in ("mallory.test", "victim.test", "mastodon.test", "lemmy.test", "nodebb.test", "discourse.test"):
+            net.add(host, server)
+        yield server
+
+
+@pytest.fixture
+async def node(
+    database_url: str, clock: HeldClock, net: LoopbackNet, world: ScriptedServer, tmp_path: Path
+) -> AsyncIterator[Moot]:
+    """A node at https://node.test, on each engine, in the same small internet as the scripted hosts."""
+    async with AsyncExitStack() as stack:
+        yield await raise_node(stack, "node.test", database_url, tmp_path / "node", net, world, clock)
