@@ -47,13 +47,17 @@ class Door:
         self._blocked: frozenset[str] = frozenset()
         self._dialects: dict[str, str] = {}
         self._looked_at = -BLOCKS_KEPT
+        self._changes: int | None = None
 
-    async def look_at_hosts(self) -> None:
-        """Keeps blocks and dialects in memory for a moment."""
-        if time.monotonic() - self._looked_at < BLOCKS_KEPT:
+    async def look_at_hosts(self, *, exactly: bool = False) -> None:
+        """Keeps blocks and dialects in memory while nothing changed; PostgreSQL is asked each second, or `exactly`."""
+        changes = self.node.storage.changes()
+        if changes is None and not exactly and time.monotonic() - self._looked_at < BLOCKS_KEPT:
+            return
+        if changes is not None and changes == self._changes:
             return
         self._blocked, self._dialects = await self.node.storage.read(_hosts)
-        self._looked_at = time.monotonic()
+        self._looked_at, self._changes = time.monotonic(), changes
 
     def is_blocked(self, host: str) -> bool:
         """Whether we have nothing to do with a host."""
@@ -101,8 +105,8 @@ def _quality(parameters: str) -> float:
 async def show_document(request: web.Request) -> web.StreamResponse:
     """The AS2 document at the path: 200, 304, 404 or 410 with its Tombstone."""
     door = request.app[DOOR]
-    await door.look_at_hosts()
     asking = signatures.claimed_host(_raw_headers(request))
+    await door.look_at_hosts(exactly=asking is not None)  # a host that just told what it runs gets its own wording
     if asking is not None and door.is_blocked(asking):
         return web.json_response({"error": "This server is blocked."}, status=403)
     known = door.dialect_of(asking)

@@ -53,7 +53,7 @@ async def test_forum_software_gets_the_thread_as_an_article_in_a_create(node: Mo
     assert announce["to"] == [garden, PUBLIC]
     answer = await liam.get(thread)
     assert answer.json()["type"] == "Article"
-    assert answer.headers["Cache-Control"].startswith("private")
+    assert answer.headers["cache-control"].startswith("private")
     assert (await node.document(thread))["type"] == "Note"
 
 
