@@ -1,0 +1,84 @@
+"""What goes wrong becomes a page with a request id; and every answer carries the headers that keep readers safe."""
+
+import logging
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
+from node.web import look
+from node.web.look import Head
+from storage.work import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = web.RequestKey("request_id", str)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()",
+}
+
+RETRY_AFTER = 5  # seconds; a locked database is free again sooner
+STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
+
+
+@web.middleware
+async def keep_readers_safe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Names the request and puts the security headers on whatever answers it (XSS-12, XSS-13, WEB-17)."""
+    request[REQUEST_ID] = secrets.token_hex(8)
+    response = await handler(request)
+    if not response.prepared:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+    return response
+
+
+@web.middleware
+async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The one place where a page's trouble becomes an answer."""
+    try:
+        return await handler(request)
+    except web.HTTPException as answer:
+        if answer.status < 400:
+            return web.Response(
+                status=answer.status, headers={"Location": answer.headers["Location"], "Vary": "Accept"}
+            )
+        return error_page(request, answer.status, headers={k: v for k, v in answer.headers.items() if k == "Allow"})
+    except Refusal as refusal:
+        status = next((status for kind, status in STATUS.items() if isinstance(refusal, kind)), 403)
+        return error_page(request, status, words=str(refusal))
+    except StorageUnavailable as error:
+        log.warning("request %s: the database did not answer: %s", request[REQUEST_ID], error)
+        return error_page(request, 503, headers={"Retry-After": str(RETRY_AFTER)})
+    except Exception:
+        log.exception("request %s failed: %s %r", request[REQUEST_ID], request.method, request.path)
+        return error_page(request, 500)
+
+
+def error_page(
+    request: web.Request, status: int, *, words: str = "", headers: dict[str, str] | None = None, link: str = ""
+) -> web.Response:
+    """What went wrong, in words for people or, for whoever asked for JSON, in one line."""
+    if "json" in request.headers.get("Accept", "") and "text/html" not in request.headers.get("Accept", ""):
+        response = web.json_response(
+            {"error": words or web.Response(status=status).reason, "request": request[REQUEST_ID]}, status=status
+        )
+    else:
+        head = Head(title="", indexed=False)
+        response = look.page(
+            request, "error.html", head, status=status, code=status, words=words, link=link, id=request[REQUEST_ID]
+        )
+    response.headers["Vary"] = "Accept"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers or {})
+    return response

@@ -1,0 +1,56 @@
+"""What belongs to the node as a whole: what it is, what robots may read, its stylesheet and its picture."""
+
+from aiohttp import web
+
+from node import VERSION
+from node.node import NODE
+from node.web import look
+from node.web.look import Head
+
+SOURCE = "https://folkmoot.example/"  # where the running program's source is offered (AGPL, section 13)
+YEAR = 365 * 86400  # seconds; a file's address changes with its content
+
+# Pages that are one visitor's own are of no use to a search engine, and cost another server a request.
+ROBOTS = """User-agent: *
+Disallow: /interact
+Disallow: /inbox
+"""
+
+
+async def show_about(request: web.Request) -> web.Response:
+    """What this node runs, who runs it, what is expected here."""
+    settings = request.app[NODE].settings
+    head = Head(title=settings.name, path="/about", description=settings.description)
+    contact = settings.contact
+    if "@" in contact and "://" not in contact and not contact.startswith("mailto:"):
+        contact = f"mailto:{contact}"
+    return look.page(
+        request, "about.html", head, version=VERSION, source=SOURCE, contact=settings.contact, contact_link=contact
+    )
+
+
+async def show_robots(request: web.Request) -> web.Response:
+    """What robots may read: everything public."""
+    return web.Response(text=ROBOTS, headers={"Cache-Control": "max-age=86400"})
+
+
+async def show_static(request: web.Request) -> web.Response:
+    """A stylesheet, a script or a picture of ours."""
+    return _static(request, request.match_info["name"])
+
+
+async def show_favicon(request: web.Request) -> web.Response:
+    """The picture that browsers ask for unasked."""
+    return _static(request, "folkmoot.svg")
+
+
+def _static(request: web.Request, name: str) -> web.Response:
+    file = look.static_files().get(name)
+    if file is None:
+        raise web.HTTPNotFound
+    charset = None if file.content_type.startswith("image/") else "utf-8"
+    response = web.Response(body=file.body, content_type=file.content_type, charset=charset)
+    lasting = request.query.get("v") == file.digest
+    response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if lasting else "no-cache"
+    look.tag_it(request, response, file.digest)
+    return response
