@@ -54,8 +54,8 @@ def accept(work: Work, *, signer: str, digest: str, key_id: str, host: str, body
         "next_try_at": work.now, "received_at": work.now,
     }  # fmt: skip
     dialect = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
-    done = work.execute(dialect(Letter.__table__).values(**values).on_conflict_do_nothing())  # type: ignore[arg-type]
-    return cast(CursorResult[Any], done).rowcount == 1
+    kept = dialect(Letter).values(**values).on_conflict_do_nothing().returning(Letter.id)
+    return work.scalar(kept) is not None
 
 
 def claim(work: Work, owner: str, limit: int) -> list[Waiting]:

@@ -45,9 +45,7 @@ def say(storage, ana):
         nonlocal count
         count += 1
         inboxes = {one if isinstance(one, Inbox) else at(one) for one in to}
-        wording = {"microblog": b"{}", "forum": None} | {
-            key: how.pop(key) for key in ("microblog", "forum") if key in how
-        }
+        how = {"microblog": b"{}", "forum": None} | how
         return await storage.write(
             deliveries.enqueue, uri=f"https://node.test/a/{count}", actor_id=ana, type=type, about=about, public=True,
             to=inboxes, **how,
