@@ -1,5 +1,6 @@
 """Wires the node together; nothing else does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -65,11 +66,11 @@ async def opened(
     The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    deliveries_wait: list[Callable[[], None]] = []
+    bells: list[asyncio.Event] = []  # the node's, once there is one
     storage = Storage(
         settings.database,
         origin=settings.origin,
-        on_event=consequences(lambda: [ring() for ring in deliveries_wait] and None),
+        on_event=consequences(bells),
         now=now,
     )
     if storage.sqlite if migrate is None else migrate:
@@ -98,7 +99,7 @@ async def opened(
         async with client:
             node = Node(settings, storage, client)
             node.network = Fediverse(node)
-            deliveries_wait.append(node.deliveries_wait.set)
+            bells.append(node.deliveries_wait)
             worker = Worker(node, keyring, partial(receiving.process, node))
             yield Parts(node, keyring, worker)
     finally:

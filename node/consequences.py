@@ -1,14 +1,15 @@
 """Event -> what follows: the table. All of it runs inside the transaction of the event."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from node.fediverse import actors, publishing
+from node.fediverse import actors, publishing, remarks
 from node.forum import events
 from storage import people
 from storage.work import OnEvent, Work
 
-Consequence = Callable[[Work, Any], None]
+Consequence = Callable[[Work, Any], object]
 
 TABLE: dict[type, tuple[Consequence, ...]] = {
     events.ThreadStarted: (lambda work, it: publishing.publish_thread(work, it.opening),),
@@ -34,11 +35,21 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
     events.ActorErased: (lambda work, it: publishing.publish_departure(work, it.actor),),
     events.Joined: (),
+    events.RemarkMade: (lambda work, it: remarks.publish(work, it.remark, it.author),),
+    events.RemarkEdited: (lambda work, it: remarks.publish_edit(work, it.remark, it.author),),
+    events.RemarkErased: (lambda work, it: remarks.publish_erasure(work, it.remark, it.author),),
+    events.LikedElsewhere: (
+        lambda work, it: remarks.publish_like(work, it.actor, it.uri, it.author, undone=it.undone),
+    ),
 }
 
 
-def consequences(wake: Callable[[], None]) -> OnEvent:
-    """What the storage calls for each event; `wake` rings for the worker once it is committed."""
+def consequences(bells: Sequence[asyncio.Event]) -> OnEvent:
+    """What the storage calls for each event; the bells ring for the worker once it is committed."""
+
+    def wake() -> None:
+        for bell in bells:
+            bell.set()
 
     def follow_up(work: Work, event: object) -> None:
         for consequence in TABLE[type(event)]:

@@ -119,6 +119,16 @@ def activity_by_uri(work: Work, uri: str) -> Activity | None:
     return work.scalars(select(Activity).where(Activity.uri == uri)).one_or_none()
 
 
+def latest_about(work: Work, actor_id: int, type: str, about: str, *, after: int = 0) -> Activity | None:
+    """The last activity of that kind that one of ours did about something, since another one."""
+    return work.scalars(
+        select(Activity)
+        .where(Activity.actor_id == actor_id, Activity.type == type, Activity.about == about, Activity.id > after)
+        .order_by(Activity.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def _wording(activity: Activity, inbox: Inbox) -> str | None:
     if inbox.dialect == "forum" and activity.forum is not None:
         return "forum"

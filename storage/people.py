@@ -1,5 +1,6 @@
 """Actors, their keys and names, and who follows whom."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,6 +69,13 @@ def by_handle(work: Work, handle: str, own_host: str) -> Actor | None:
     return work.scalars(
         select(Actor).where(func.lower(Actor.name) == name.lower(), Actor.host == host.lower(), Actor.local.is_(False))
     ).first()
+
+
+def named(work: Work, handles: Iterable[str]) -> list[tuple[str, str]]:
+    """URI and handle of those of the handles that are known here."""
+    own_host = work.origin.split("://", 1)[1]
+    found = (by_handle(work, handle, own_host) for handle in handles)
+    return [(actor.uri, actor.handle) for actor in found if actor is not None]
 
 
 def name_taken(work: Work, name: str) -> bool:

@@ -253,6 +253,32 @@ class Comment(Table):
     version: Mapped[int] = mapped_column(default=1)
 
 
+class Remark(Table):
+    """What a member of ours says in a thread of another server: a Note of theirs, in no thread here."""
+
+    __tablename__ = "remarks"
+    __table_args__ = (Index(None, "author_id", "id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), unique=True)
+    uri: Mapped[str] = mapped_column(unique=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    in_reply_to: Mapped[str]
+    answered_page: Mapped[str]
+    answered_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))  # who is answered
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # the group elsewhere that it is said in
+    context: Mapped[str | None]
+    mentions: Mapped[list[Any]] = mapped_column(default=list)
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    source: Mapped[str]
+    html: Mapped[str]
+    wire: Mapped[str]
+    language: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="visible")  # visible, deleted
+    published_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+
+
 class Revision(Table):
     """An earlier wording of an item, with when it was replaced."""
 

@@ -14,9 +14,7 @@ PLACES = ("visible", "removed", "deleted", "missing", "refused")
 def is_member(viewer: int | None, group_id: ColumnElement[int]) -> ColumnElement[bool]:
     """The viewer belongs to the group (a banned one does not)."""
     part = aliased(Membership)
-    return exists(
-        select(part.id).where(part.group_id == group_id, part.actor_id == viewer, part.role != "banned")
-    )
+    return exists(select(part.id).where(part.group_id == group_id, part.actor_id == viewer, part.role != "banned"))
 
 
 def group_seen_by(viewer: int | None) -> ColumnElement[bool]:

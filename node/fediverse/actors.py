@@ -1,5 +1,7 @@
 """Documents of our actors and their collections, from rows."""
 
+from html import escape
+
 from federation import activities, actors, collections, notes
 from federation.actors import OutActor
 from federation.documents import AS2, PUBLIC, Document, moment
@@ -110,9 +112,9 @@ def welcome(actor: Actor) -> Document:
     """A note by the group itself: what it is and how to take part from where the reader is."""
     handle = f"@{actor.handle}"
     content = (
-        f"<p><strong>{notes.escape(actor.display_name)}</strong></p>{actor.summary}"
+        f"<p><strong>{escape(actor.display_name)}</strong></p>{actor.summary}"
         f"<p>Follow {handle} to get its threads. Answer any of them from your own server; to start one, write a public "
-        f'post that mentions {handle}.</p><p><a href="{notes.escape(actor.uri)}">{notes.escape(actor.uri)}</a></p>'
+        f'post that mentions {handle}.</p><p><a href="{escape(actor.uri)}">{escape(actor.uri)}</a></p>'
     )
     uri = f"{actor.uri}/welcome"
     return {

@@ -8,11 +8,12 @@ from typing import Any
 
 from federation import collections, discovery
 from federation.documents import Document, serialise
-from node.fediverse import actors, posts
+from node.fediverse import actors, posts, remarks
 from node.fediverse.actors import NoKey
 from node.fediverse.keys import Keyring
 from node.node import Node
 from storage import deliveries, groups, people, threads, visibility
+from storage import remarks as stored_remarks
 from storage.schema import Actor, Comment
 from storage.work import Work
 
@@ -97,9 +98,9 @@ def _of_actor(work: Work, kind: str, name: str, part: str, kept: Answer | None) 
         return _made(410, actors.gone(work, actor), actor.version, None)
     if part not in ACTOR_PARTS or (part in GROUPS_ONLY and actor.kind != "group"):
         return MISSING
-    version = (actor.version, visibility.epoch(work)) if part in ("outbox", "featured") else actor.version
+    version: tuple[Any, ...] = (actor.version,)
     if part == "outbox":
-        version = (version, threads.latest_version(work, actor.id))
+        version = (actor.version, visibility.epoch(work), threads.latest_version(work, actor.id))
     if kept is not None and kept.version == version:
         return kept
     return _made(200, ACTOR_PARTS[part](work, actor), version, actor.url or actor.uri)
@@ -107,6 +108,8 @@ def _of_actor(work: Work, kind: str, name: str, part: str, kept: Answer | None) 
 
 def _of_comment(work: Work, kind: str, uid: str, part: str, dialect: str, page: int, kept: Answer | None) -> Answer:
     comment = threads.comment_by_uid(work, uid)
+    if comment is None and kind == "comment" and part == "":
+        return _of_remark(work, uid)
     if comment is None or (kind == "post") != (comment.number == 0):
         return MISSING
     thread = threads.by_id(work, comment.thread_id)
@@ -123,6 +126,15 @@ def _of_comment(work: Work, kind: str, uid: str, part: str, dialect: str, page: 
         return kept
     address = posts.page_of(work, thread, group, comment)
     return _part_of_comment(work, comment, part, dialect, page, version, address)
+
+
+def _of_remark(work: Work, uid: str) -> Answer:
+    remark = stored_remarks.by_uid(work, uid)
+    if remark is None or people.by_id(work, remark.author_id).state == "suspended":
+        return MISSING
+    if remark.state == "deleted":
+        return _made(410, remarks.tombstone(work, remark), None, None)
+    return _made(200, remarks.document(work, remark), None, remark.answered_page)
 
 
 def _part_of_comment(

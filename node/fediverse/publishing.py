@@ -4,6 +4,7 @@ Each function writes activities and deliveries inside the transaction of the cha
 """
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from federation import activities, notes
@@ -468,9 +469,7 @@ def _to_one(
 def tell(work: Work, group: Actor, recipient: Actor, words: str, *, about: str) -> None:
     """A direct message from the group to someone elsewhere, about a post of theirs."""
     uri = f"{work.origin}/comment/{work.mint()}"
-    content = (
-        f'<p><a href="{notes.escape(recipient.url or recipient.uri)}">@{recipient.name}</a> {notes.escape(words)}</p>'
-    )
+    content = f'<p><a href="{escape(recipient.url or recipient.uri)}">@{recipient.name}</a> {escape(words)}</p>'
     note = {
         "id": uri,
         "type": "Note",

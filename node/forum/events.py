@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from storage.schema import Actor, Comment, Follow, Membership, Reaction, Thread
+from storage.schema import Actor, Comment, Follow, Membership, Reaction, Remark, Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +121,33 @@ class ActorErased:
 class Joined:
     membership: Membership
     actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RemarkMade:
+    """One of ours answered something on another server."""
+
+    remark: Remark
+    author: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RemarkEdited:
+    remark: Remark
+    author: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RemarkErased:
+    remark: Remark
+    author: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class LikedElsewhere:
+    """One of ours likes something on another server, or no longer does."""
+
+    actor: Actor
+    uri: str
+    author: Actor
+    undone: bool

@@ -441,9 +441,7 @@ def _take_words(work: Work, comment: Comment, words: text.Words, elsewhere: Else
     comment.attachments = [
         {"kind": "image", "url": url, "media_type": None, "alt": alt} for url, alt in words.attachments
     ]
-    own_host = work.origin.split("://", 1)[1]
-    found = [people.by_handle(work, handle, own_host) for handle in words.mentions]
-    comment.mentions = [[actor.uri, actor.handle] for actor in found if actor is not None]
+    comment.mentions = [list(pair) for pair in people.named(work, words.mentions)]
 
 
 def _between(parent: Comment | None, said: datetime, now: datetime) -> datetime:

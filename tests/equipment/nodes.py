@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,9 +15,6 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from tests.equipment.certificates import authority
-from tests.equipment.network import LoopbackNet
-from tests.peers.scripted import ScriptedServer
 
 from node.app import Parts, make_app, opened
 from node.fediverse.keys import make_rsa
@@ -28,6 +26,9 @@ from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Actor, Comment, Group
 from storage.work import Storage, Work
+from tests.equipment.certificates import authority
+from tests.equipment.network import LoopbackNet
+from tests.peers.scripted import ScriptedServer
 
 AS2 = "application/activity+json"
 
@@ -226,3 +227,28 @@ async def raise_node(
         world.routes[host] = ("127.0.0.1", site.port)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Moot(parts, site, session, host)
+
+
+async def raise_development_node(
+    stack: AsyncExitStack, database_url: str, data: Path, *peers: str, clock: real_clock.Clock = real_clock.now
+) -> Moot:
+    """A node at http://127.0.0.1:PORT in development mode, for peers that are processes of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    host = f"127.0.0.1:{port}"
+    settings = Settings(
+        origin=f"http://{host}",
+        name="A moot under test",
+        data=data,
+        database_url=database_url,
+        development=True,
+        dev_peers=frozenset(peers),
+    )
+    parts = await stack.enter_async_context(opened(settings, now=clock, migrate=False))
+    runner = web.AppRunner(make_app(parts), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    return Moot(parts, Site(port, 0), session, host)

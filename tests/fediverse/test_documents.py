@@ -19,7 +19,8 @@ async def test_each_accept_gets_what_it_asks_for(node: Moot) -> None:
         AS2,
         'application/ld+json; profile="https://www.w3.org/ns/activitystreams"',
         "application/activity+json, application/ld+json",
-        'application/ld+json; profile="https://www.w3.org/ns/activitystreams", application/activity+json, text/html;q=0.1',
+        'application/ld+json; profile="https://www.w3.org/ns/activitystreams", application/activity+json,'
+        " text/html;q=0.1",
     )
     browsers = ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "*/*", "text/html", "")
     for uri in (garden, ana, thread):
@@ -41,9 +42,7 @@ async def test_a_page_names_the_document_behind_it(node: Moot) -> None:
         path = uri
         status, response, body = await node.get(path, accept="text/html")
         while status in (301, 303):
-            status, response, body = await node.get(
-                response.headers["Location"].partition("#")[0], accept="text/html"
-            )
+            status, response, body = await node.get(response.headers["Location"].partition("#")[0], accept="text/html")
         assert status == 200
         assert f'<link rel="alternate" type="application/activity+json" href="{uri}">' in body.decode()
         assert response.headers["Link"] == f'<{uri}>; rel="alternate"; type="application/activity+json"'
@@ -115,9 +114,11 @@ async def test_activities_can_be_fetched_by_their_id(node: Moot, world: Scripted
 
 
 async def test_webfinger_finds_groups_people_and_the_node(node: Moot) -> None:
-    garden, ana, _ = await a_thread(node)
+    garden, _, _ = await a_thread(node)
     for resource in ("acct:garden@node.test", "acct:GARDEN@NODE.test", "garden@node.test", garden):
-        status, response, body = await node.get(f"/.well-known/webfinger?resource={resource}", accept="application/jrd+json")
+        status, response, body = await node.get(
+            f"/.well-known/webfinger?resource={resource}", accept="application/jrd+json"
+        )
         document = json.loads(body)
         assert status == 200, resource
         assert response.headers["Content-Type"].startswith("application/jrd+json")

@@ -237,6 +237,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reach_host"), "reach", ["host"], unique=False)
     op.create_table(
+        "remarks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uid", sa.String(length=32), nullable=False),
+        sa.Column("uri", sa.Text(), nullable=False),
+        sa.Column("author_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("in_reply_to", sa.Text(), nullable=False),
+        sa.Column("answered_page", sa.Text(), nullable=False),
+        sa.Column("answered_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("context", sa.Text(), nullable=True),
+        sa.Column("mentions", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("wire", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["answered_id"], ["actors.id"], name=op.f("fk_remarks_answered_id")),
+        sa.ForeignKeyConstraint(["author_id"], ["actors.id"], name=op.f("fk_remarks_author_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name=op.f("fk_remarks_group_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_remarks")),
+        sa.UniqueConstraint("uid", name=op.f("uq_remarks_uid")),
+        sa.UniqueConstraint("uri", name=op.f("uq_remarks_uri")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_remarks_author_id_id"), "remarks", ["author_id", "id"], unique=False)
+    op.create_table(
         "reports",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uri", sa.Text(), nullable=True),

@@ -1,0 +1,103 @@
+"""Remarks: what members of ours say and like in threads of other servers."""
+
+from dataclasses import dataclass
+
+from node.forum import rules
+from node.forum.errors import Invalid, NotAllowed, NotFound
+from node.forum.events import LikedElsewhere, RemarkEdited, RemarkErased, RemarkMade
+from node.forum.text import Words
+from storage import people
+from storage.schema import Actor, Remark
+from storage.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Something on another server that is answered or liked from here; its author and group are met already."""
+
+    uri: str
+    page: str
+    author: str
+    group: str | None
+    context: str | None
+    mentions: tuple[tuple[str, str], ...] = ()  # whom it mentions: they hear of the answer
+
+
+def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Remark:
+    """Answers something on another server in public."""
+    rules.must_stand(author)
+    if not words.html.strip():
+        raise Invalid("There is nothing in it yet: write something.")
+    to = _met(work, answered.author)
+    group = people.by_uri(work, answered.group) if answered.group else None
+    uid = work.mint()
+    mentions = {to.uri: to.handle} | ({group.uri: group.handle} if group is not None else {}) | dict(answered.mentions)
+    mentions |= dict(people.named(work, words.mentions))
+    mentions.pop(author.uri, None)
+    remark = Remark(
+        uid=uid,
+        uri=f"{work.origin}/comment/{uid}",
+        author_id=author.id,
+        in_reply_to=answered.uri,
+        answered_page=answered.page,
+        answered_id=to.id,
+        group_id=group.id if group is not None else None,
+        context=answered.context,
+        mentions=[list(pair) for pair in mentions.items()],
+        published_at=work.now,
+        **_in(words),
+    )
+    work.add(remark)
+    work.flush()
+    work.happened(RemarkMade(remark, author))
+    return remark
+
+
+def edit(work: Work, author: Actor, remark: Remark, words: Words) -> None:
+    """Replaces the words of a remark."""
+    _must_be_theirs(author, remark)
+    for name, value in _in(words).items():
+        setattr(remark, name, value)
+    remark.edited_at = work.now
+    work.flush()
+    work.happened(RemarkEdited(remark, author))
+
+
+def erase(work: Work, author: Actor, remark: Remark) -> None:
+    """Its author deletes a remark: the words are gone for good."""
+    _must_be_theirs(author, remark)
+    work.happened(RemarkErased(remark, author))
+    remark.state = "deleted"
+    remark.source = remark.html = remark.wire = ""
+    remark.tags = []
+    people.bury(work, remark.uri, author.uri, "object")
+
+
+def like(work: Work, actor: Actor, liked: Elsewhere, *, undone: bool = False) -> None:
+    """Likes something on another server, or takes that back."""
+    rules.must_stand(actor)
+    work.happened(LikedElsewhere(actor, liked.uri, _met(work, liked.author), undone))
+
+
+def _in(words: Words) -> dict[str, object]:
+    return {
+        "source": words.source,
+        "html": words.html,
+        "wire": words.wire,
+        "language": words.language,
+        "tags": list(words.hashtags),
+    }
+
+
+def _met(work: Work, uri: str) -> Actor:
+    actor = people.by_uri(work, uri)
+    if actor is None or actor.state != "active":
+        raise NotFound("Whoever wrote that cannot be found.")
+    return actor
+
+
+def _must_be_theirs(author: Actor, remark: Remark) -> None:
+    if remark.author_id != author.id:
+        raise NotAllowed("Only its author may change this.")
+    if remark.state != "visible":
+        raise NotFound("It is not here any more.")
