@@ -1,0 +1,121 @@
+"""Reading: hands each letter of the queue to whoever understands it; none is lost, and none is tried for ever."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from federation.errors import FederationError, Unreachable
+from node.fediverse.crew import Crew, pause
+from node.forum.errors import Refusal
+from node.node import Node
+from storage import letters
+from storage.letters import Waiting
+from storage.work import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+Process = Callable[[Waiting], Awaitable[str]]
+
+AT_ONCE = 16  # most of them wait for other servers, if they wait
+POLL = 1.0
+RENEWED = 20.0  # seconds; a lease is 60
+DRAIN = 25.0
+
+
+class Reader:
+    """Claims letters and has them processed, a few at once, those of one signer one by one."""
+
+    def __init__(self, node: Node, process: Process) -> None:
+        self._node = node
+        self._process = process
+        self._owner = secrets.token_hex(6)
+        self._crew = Crew(AT_ONCE)
+        self._reading: set[int] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Reads until `stop` is set; then ends what was begun and gives the rest back."""
+        bell = self._node.letters_came
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while not stop.is_set():
+                bell.clear()
+                try:
+                    began = await self._begin()
+                except StorageUnavailable as error:
+                    log.warning("letters wait for the database: %s", error)
+                    began = 0
+                if not began:
+                    await pause(self._crew, bells=(stop, bell), seconds=POLL)
+        finally:
+            await self._crew.finish(DRAIN)
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await self._release()
+
+    async def read_due(self) -> int:
+        """Reads all that is due at the clock's present; says how many letters that were."""
+        count = 0
+        while began := await self._begin():
+            count += began
+            await self._crew.finish()
+        return count
+
+    async def _begin(self) -> int:
+        if not self._crew.free:
+            return 0
+        taken = await self._node.storage.write(letters.claim, self._owner, self._crew.free)
+        for letter in taken:
+            if letter.crashed:
+                # Perhaps it kills whoever reads it: then it should take no other with it (REL-21).
+                await self._crew.finish()
+            self._crew.start(self._read(letter))
+            if letter.crashed:
+                await self._crew.finish()
+        return len(taken)
+
+    async def _read(self, letter: Waiting) -> None:
+        self._reading.add(letter.id)
+        try:
+            await self._try(letter)
+        finally:
+            self._reading.discard(letter.id)
+
+    async def _try(self, letter: Waiting) -> None:
+        try:
+            outcome = await self._process(letter)
+        except Unreachable as error:
+            await self._later(letter, str(error) or "unreachable", timedelta(seconds=error.retry_after))
+            return
+        except (FederationError, Refusal) as error:
+            outcome = f"{type(error).__name__.lower()}: {error}"
+        except StorageUnavailable as error:
+            await self._later(letter, str(error))
+            return
+        except Exception:  # the worker's try-later
+            fault = secrets.token_hex(4)
+            log.exception("letter %d from %s could not be read (fault %s)", letter.id, letter.host, fault)
+            await self._later(letter, f"fault {fault}")
+            return
+        await self._node.storage.write(letters.done, letter.id, outcome, owner=self._owner)
+        log.debug("letter %d from %s: %s", letter.id, letter.host, outcome)
+
+    async def _later(self, letter: Waiting, why: str, after: timedelta = letters.FIRST) -> None:
+        parked = await self._node.storage.write(letters.later, letter.id, why, owner=self._owner, after=after)
+        fate = "parked" if parked else "later"
+        log.info("letter %d from %s: %s (%s; try %d)", letter.id, letter.host, fate, why, letter.tries)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWED)
+            try:
+                await self._node.storage.write(letters.renew, self._owner, sorted(self._reading))
+            except StorageUnavailable as error:
+                log.warning("leases of letters could not be renewed: %s", error)
+
+    async def _release(self) -> None:
+        try:
+            await self._node.storage.write(letters.release, self._owner)
+        except StorageUnavailable as error:
+            log.warning("letters that were not read wait for their lease to end: %s", error)

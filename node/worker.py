@@ -1,0 +1,91 @@
+"""The worker: one loop over letters and deliveries, and the clock."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from node.fediverse.hosts import probe_dead_hosts
+from node.fediverse.keys import Keyring
+from node.fediverse.reading import Process, Reader
+from node.fediverse.sending import Sender
+from node.node import Node
+from storage import backoff, hosts, letters, queues
+
+log = logging.getLogger(__name__)
+
+TICK = 60.0  # seconds between two looks at the clock
+TIDIED = timedelta(hours=1)
+AFTER_A_FAULT = 5.0  # seconds
+
+
+class Worker:
+    """Reads letters, sends deliveries and keeps time until it is stopped; any number may share one database."""
+
+    def __init__(
+        self, node: Node, keyring: Keyring, process: Process, *, chance: backoff.Chance = backoff.chance
+    ) -> None:
+        self._node = node
+        self._sender = Sender(node, keyring, chance=chance)
+        self._reader = Reader(node, process)
+        self._stop = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._stopped.set()
+        self._tidied_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Works until `stop`."""
+        self._stop.clear()
+        self._stopped.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep("letters", lambda: self._reader.run(self._stop)))
+                group.create_task(self._keep("deliveries", lambda: self._sender.run(self._stop)))
+                group.create_task(self._keep("clock", self._keep_time))
+        finally:
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Begins nothing more, waits for what was begun, and gives back what was only taken."""
+        self._stop.set()
+        await self._stopped.wait()
+
+    async def until_idle(self) -> None:
+        """Works until nothing is due at the clock's present."""
+        await self._on_time()
+        while await self._reader.read_due() + await self._sender.send_due():
+            pass
+
+    async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Runs one part until we are stopped, again after a fault."""
+        while not self._stop.is_set():
+            try:
+                await run()
+            except Exception:
+                log.exception("worker: %s stopped (fault %s)", what, secrets.token_hex(4))
+                await self._rest(AFTER_A_FAULT)
+
+    async def _keep_time(self) -> None:
+        while not self._stop.is_set():
+            await self._on_time()
+            await self._rest(TICK)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    async def _on_time(self) -> None:
+        """What time alone brings: dead hosts are asked whether they are back, and old things go."""
+        await probe_dead_hosts(self._node)
+        now = self._node.storage.now()
+        if self._tidied_at is not None and abs(now - self._tidied_at) < TIDIED:
+            return
+        self._tidied_at = now
+        for host, count in await self._node.storage.write(queues.drop_old):
+            log.info("host %s: gave up %d deliveries that waited for %d days", host, count, queues.KEPT.days)
+        await self._node.storage.write(letters.erase_bodies)
+        await self._node.storage.write(hosts.forget_failures)
