@@ -22,6 +22,9 @@ ASTRAY = timedelta(days=2)
 
 UNSYNCED = {"synchronize_session": False}
 
+# What leaves copies of somebody's words at the other end; an answer to a follow, or a like, does not.
+SPREADS = {"Create", "Update", "Announce", "relay"}
+
 # What a dead host is still told: that we want to hear of it, that it may, and that somebody is gone.
 EVEN_TO_THE_DEAD = {"Follow", "Accept"}
 
@@ -108,7 +111,7 @@ def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int
             for inbox in going
         ],
     )  # fmt: skip
-    if activity.type != "Delete":
+    if activity.public and activity.type in SPREADS:
         for actor_id in {activity.actor_id, signer_id}:
             _reach(work, actor_id, going)
     return len(going)

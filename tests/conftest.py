@@ -43,6 +43,13 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+def make_database(folder: Path) -> str:
+    """A SQLite database with its tables."""
+    url = f"sqlite:///{folder / 'node.sqlite3'}"
+    _migrate(url)
+    return url
+
+
 def _migrate(url: str) -> None:
     storage = Storage(url, origin="https://node.test")
     storage.migrate()
@@ -53,9 +60,7 @@ def _migrate(url: str) -> None:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database with its tables, on each engine in turn."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'node.sqlite3'}"
-        _migrate(url)
-        yield url
+        yield make_database(tmp_path)
         return
     server: Postgres = request.getfixturevalue("postgres")
     url = server.database(like=server.template("tables", _migrate))

@@ -148,7 +148,7 @@ async def test_what_its_author_deletes_is_gone_for_ever(node: Moot, world: Scrip
 
     [delete] = [letter.json() for letter in world.letters_to(maria.shared_inbox)]
     assert (delete["type"], delete["actor"], delete["object"]) == ("Delete", ana, comment)
-    status, response, body = await node.get(comment)
+    status, _, body = await node.get(comment)
     assert status == 410
     assert b"Tombstone" in body and b"4711" not in body
     assert "4711" not in await node.page(thread)
