@@ -56,16 +56,21 @@ def _migrate(url: str) -> None:
     storage.close()
 
 
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A PostgreSQL database with its tables."""
+    url = postgres.database(like=postgres.template("tables", _migrate))
+    yield url
+    postgres.drop(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with its tables, on each engine in turn."""
     if request.param == "sqlite":
-        yield make_database(tmp_path)
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    url = server.database(like=server.template("tables", _migrate))
-    yield url
-    server.drop(url)
+        return make_database(tmp_path)
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture

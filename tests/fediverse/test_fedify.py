@@ -118,6 +118,25 @@ async def test_it_starts_a_thread_by_mentioning_the_group(peer: FedifyPeer, moot
     assert thread.title == "Where do I find the shed key?"
 
 
+async def test_a_node_on_postgresql_is_followed_and_answered(postgres_url: str, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        peer = await stack.enter_async_context(FedifyPeer())
+        moot = await raise_development_node(stack, postgres_url, tmp_path / "node", peer.authority)
+        await moot.person("ana")
+        garden = await moot.group("garden", "ana")
+        await peer.call("/follow", actor=garden)
+        await moot.settle()
+        thread = await moot.start("ana", "garden", "Tools", "Who has a ladder?")
+        await moot.settle()
+        assert [boost["object"] for boost in await received(peer, "Announce")] == [thread]
+        reply = await peer.call("/post", content="<p>I have one.</p>", inReplyTo=thread)
+        await moot.settle()
+        assert "I have one." in await moot.page(thread)
+        await peer.call("/delete", object=reply["object"])
+        await moot.settle()
+        assert "I have one." not in await moot.page(thread)
+
+
 async def test_what_is_forged_or_tampered_with_is_refused(peer: FedifyPeer, moot: Moot) -> None:
     await moot.person("ana")
     await moot.group("garden", "ana")
