@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from node.fediverse import actors, publishing, remarks
+from node.fediverse import actors, publishing, remarks, telling
 from node.forum import events
 from storage import people
 from storage.work import OnEvent, Work
@@ -24,16 +24,16 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     events.Unreacted: (
         lambda work, it: publishing.publish_reaction(work, it.comment, it.actor, it.kind, undone=it.uri or ""),
     ),
-    events.FollowRequested: (lambda work, it: publishing.send_follow(work, it.follow, it.follower, it.target),),
+    events.FollowRequested: (lambda work, it: telling.send_follow(work, it.follow, it.follower, it.target),),
     events.FollowAccepted: (
-        lambda work, it: publishing.send_answer(work, it.follower, it.target, it.request, accepted=True),
+        lambda work, it: telling.send_answer(work, it.follower, it.target, it.request, accepted=True),
     ),
     events.FollowRejected: (
-        lambda work, it: publishing.send_answer(work, it.follower, it.target, it.request, accepted=False),
+        lambda work, it: telling.send_answer(work, it.follower, it.target, it.request, accepted=False),
     ),
-    events.Unfollowed: (lambda work, it: publishing.send_unfollow(work, it.follower, it.target, it.request),),
+    events.Unfollowed: (lambda work, it: telling.send_unfollow(work, it.follower, it.target, it.request),),
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
-    events.ActorErased: (lambda work, it: publishing.publish_departure(work, it.actor),),
+    events.ActorErased: (lambda work, it: telling.publish_departure(work, it.actor),),
     events.Joined: (),
     events.RemarkMade: (lambda work, it: remarks.publish(work, it.remark, it.author),),
     events.RemarkEdited: (lambda work, it: remarks.publish_edit(work, it.remark, it.author),),
@@ -68,4 +68,4 @@ def _publish_reaction(work: Work, event: events.Reacted) -> None:
 def _publish_actor(work: Work, event: events.ActorChanged) -> None:
     # Without a key nobody has read the actor yet, so nobody holds a copy.
     if people.key_of(work, event.actor.id) is not None and actors.is_shown(work, event.actor):
-        publishing.publish_actor(work, event.actor, actors.document(work, event.actor))
+        telling.publish_actor(work, event.actor, actors.document(work, event.actor))

@@ -57,6 +57,11 @@ class Claim:
 # ------------------------------------------------------------------ putting in
 
 
+def mint(work: Work) -> str:
+    """A new id for something that we say."""
+    return f"{work.origin}/a/{work.mint()}"
+
+
 def enqueue(
     work: Work,
     *,

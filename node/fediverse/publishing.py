@@ -3,27 +3,22 @@
 Each function writes activities and deliveries inside the transaction of the change that caused it.
 """
 
-from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from federation import activities, notes
-from federation.documents import PUBLIC, Document, moment, serialise, verbatim
+from federation.documents import PUBLIC, Document, serialise, verbatim
 from federation.inbox import Received
 from node.fediverse import posts
 from storage import deliveries, people, threads
 from storage.people import Inbox
-from storage.schema import Actor, Comment, Follow, Group, Thread
+from storage.schema import Actor, Comment, Group, Thread
 from storage.work import Work
 
 
-def _mint(work: Work) -> str:
-    return f"{work.origin}/a/{work.mint()}"
-
-
-def _letter(work: Work) -> Received | None:
-    """The letter that brought this work about, if another server did."""
-    return work.cause if isinstance(work.cause, Received) else None
+def _letter(work: Work, about: str) -> Received | None:
+    """The letter that brought this about, if it speaks of this very item and not of one that came along with it."""
+    received = work.cause
+    return received if isinstance(received, Received) and received.activity.object_id == about else None
 
 
 def _place(work: Work, comment: Comment) -> tuple[Thread, Actor, Group] | None:
@@ -52,7 +47,7 @@ def publish_thread(work: Work, opening: Comment) -> None:
         return
     _, group, _ = place
     author = people.by_id(work, opening.author_id or 0)
-    received = _letter(work)
+    received = _letter(work, opening.uri)
     if author.local:
         bodies = _creates(work, opening, author)
         to = people.follower_inboxes(work, author.id) | _mentioned(work, opening)
@@ -68,10 +63,8 @@ def publish_thread(work: Work, opening: Comment) -> None:
             to=to,
         )
         wrapped: Any = bodies[2]
-    elif received is not None:
-        wrapped = verbatim(received.body)
     else:
-        return
+        wrapped = verbatim(received.body) if received is not None else None
     _announce(work, group, opening, plain=True, wrapped=wrapped, author=author)
 
 
@@ -81,7 +74,7 @@ def publish_comment(work: Work, comment: Comment) -> None:
         return
     thread, group, settings = place
     author = people.by_id(work, comment.author_id or 0)
-    received = _letter(work)
+    received = _letter(work, comment.uri)
     quiet = settings.comments == "quiet"
     if author.local:
         uri, microblog, forum = _creates(work, comment, author)
@@ -103,12 +96,10 @@ def publish_comment(work: Work, comment: Comment) -> None:
             followers = _of({"microblog"}, people.follower_inboxes(work, group.id))
             deliveries.address(work, activity_id, followers, signer_id=group.id)
         wrapped: Any = forum
-    elif received is not None:
-        wrapped = verbatim(received.body)
-        if quiet:
-            _relay(work, group, comment, received)
     else:
-        return
+        wrapped = verbatim(received.body) if received is not None else None
+        if quiet and received is not None:
+            _relay(work, group, comment, received)
     _announce(work, group, comment, plain=settings.comments == "boosted", wrapped=wrapped, author=author)
 
 
@@ -117,9 +108,9 @@ def publish_edit(work: Work, comment: Comment, editor: Actor) -> None:
     if (place := _place(work, comment)) is None:
         return
     thread, group, settings = place
-    received = _letter(work)
+    received = _letter(work, comment.uri)
     if editor.local:
-        uri = _mint(work)
+        uri = deliveries.mint(work)
         out = posts.out_post(work, comment)
         to, cc = notes.addressed_to(out)
         microblog, forum = (
@@ -153,8 +144,8 @@ def publish_erasure(
     """Delete to everyone who may hold a copy, and to every inbox that author or group ever reached."""
     if (place := _place(work, comment)) is None:
         return
-    thread, group, _ = place
-    received = _letter(work)
+    thread, group, settings = place
+    received = _letter(work, comment.uri)
     if author.local:
         delete = _delete(work, comment, author, group)
         to = _holders(work, thread, comment, author, group, reacted)
@@ -174,11 +165,11 @@ def publish_erasure(
             to=to,
         )
         wrapped: Any = delete
-    elif received is not None:
-        wrapped = verbatim(received.body)
-        _unboost(work, group, comment)
     else:
-        return
+        wrapped = verbatim(received.body) if received is not None else None
+        if settings.comments == "quiet" and received is not None:
+            _relay(work, group, comment, received)
+        _unboost(work, group, comment)
     _announce(work, group, comment, plain=False, wrapped=wrapped, author=author, always=True)
 
 
@@ -217,7 +208,13 @@ def publish_removal(work: Work, comment: Comment, moderator: Actor | None, reaso
             author=author,
             always=True,
             wrapped=activities.delete(
-                _mint(work), acting.uri, comment.uri, [group.uri, PUBLIC], [], audience=group.uri, summary=reason
+                deliveries.mint(work),
+                acting.uri,
+                comment.uri,
+                [group.uri, PUBLIC],
+                [],
+                audience=group.uri,
+                summary=reason,
             ),
         )
 
@@ -232,14 +229,14 @@ def publish_restoration(work: Work, comment: Comment, moderator: Actor | None) -
     if acting is None or not acting.local:
         return
     to = [group.uri, PUBLIC]
-    delete = activities.delete(_mint(work), acting.uri, comment.uri, to, [], audience=group.uri, summary="")
-    undo = activities.undo(_mint(work), acting.uri, delete, to, [])
+    delete = activities.delete(deliveries.mint(work), acting.uri, comment.uri, to, [], audience=group.uri, summary="")
+    undo = activities.undo(deliveries.mint(work), acting.uri, delete, to, [])
     _announce(work, group, comment, plain=False, wrapped=undo, author=author, always=True)
 
 
 def _creates(work: Work, comment: Comment, author: Actor) -> tuple[str, Document, Document]:
     """One Create in both wordings."""
-    uri = _mint(work)
+    uri = deliveries.mint(work)
     out = posts.out_post(work, comment)
     to, cc = notes.addressed_to(out)
     microblog, forum = (
@@ -254,7 +251,9 @@ def _creates(work: Work, comment: Comment, author: Actor) -> tuple[str, Document
 def _delete(work: Work, comment: Comment, author: Actor, group: Actor) -> Document:
     # An id alone: Lemmy and NodeBB take it, and Mastodon asks for nothing more.
     cc = [author.followers or f"{author.uri}/followers", f"{group.uri}/followers"]
-    return activities.delete(_mint(work), author.uri, comment.uri, [group.uri, PUBLIC], cc, audience=group.uri)
+    return activities.delete(
+        deliveries.mint(work), author.uri, comment.uri, [group.uri, PUBLIC], cc, audience=group.uri
+    )
 
 
 def _announce(
@@ -268,7 +267,9 @@ def _announce(
     always: bool = False,
 ) -> None:
     """The group's Announce to its followers: wrapped for forums, for the others the id alone, or nothing."""
-    uri = _mint(work)
+    if not plain and wrapped is None:
+        return
+    uri = deliveries.mint(work)
     to = people.follower_inboxes(work, group.id)
     if not plain:
         to = _of(FORUM, to)
@@ -277,7 +278,11 @@ def _announce(
     if not to:
         return
     followers = f"{group.uri}/followers"
-    wrap = activities.announce(uri, group.uri, wrapped, [group.uri, PUBLIC], [followers], published=work.now)
+    wrap = (
+        activities.announce(uri, group.uri, wrapped, [group.uri, PUBLIC], [followers], published=work.now)
+        if wrapped is not None
+        else None
+    )
     boost = activities.announce(uri, group.uri, comment.uri, [PUBLIC], [followers, author.uri], published=work.now)
     if plain:
         comment.boosted_as = uri
@@ -290,7 +295,7 @@ def _announce(
         public=True,
         always=always,
         microblog=serialise(boost) if plain else None,
-        forum=serialise(wrap),
+        forum=serialise(wrap) if wrap is not None else None,
         to=to,
     )
 
@@ -303,7 +308,7 @@ def _relay(work: Work, group: Actor, comment: Comment, received: Received) -> No
     if to:
         deliveries.enqueue(
             work,
-            uri=_mint(work),
+            uri=deliveries.mint(work),
             actor_id=group.id,
             type="relay",
             about=comment.uri,
@@ -321,7 +326,7 @@ def _unboost(work: Work, group: Actor, comment: Comment) -> None:
         return
     followers = f"{group.uri}/followers"
     boost = activities.announce(comment.boosted_as, group.uri, comment.uri, [PUBLIC], [followers])
-    undo = activities.undo(_mint(work), group.uri, boost, [PUBLIC], [followers])
+    undo = activities.undo(deliveries.mint(work), group.uri, boost, [PUBLIC], [followers])
     deliveries.enqueue(
         work,
         uri=undo["id"],
@@ -370,15 +375,15 @@ def publish_reaction(work: Work, comment: Comment, actor: Actor, kind: str, *, u
         return None
     _, group, _ = place
     author = people.by_id(work, comment.author_id)
-    received = _letter(work)
+    received = work.cause if isinstance(work.cause, Received) else None
     activity: Any
     uri: str | None = None
     if actor.local:
-        uri = undone or _mint(work)
+        uri = undone or deliveries.mint(work)
         build = activities.dislike if kind == "dislike" else activities.like
         activity = build(uri, actor.uri, comment.uri, [author.uri, PUBLIC], [], audience=group.uri)
         if undone is not None:
-            activity = activities.undo(_mint(work), actor.uri, activity, [author.uri, PUBLIC], [])
+            activity = activities.undo(deliveries.mint(work), actor.uri, activity, [author.uri, PUBLIC], [])
         to = people.inboxes_of(work, {author.id}, shared=False)
         if kind == "dislike":
             to = _of(FORUM, to)  # nobody else knows what it is
@@ -402,7 +407,12 @@ def publish_reaction(work: Work, comment: Comment, actor: Actor, kind: str, *, u
     forums = _of(FORUM, people.follower_inboxes(work, group.id))
     if forums:
         announce = activities.announce(
-            _mint(work), group.uri, activity, [group.uri, PUBLIC], [f"{group.uri}/followers"], published=work.now
+            deliveries.mint(work),
+            group.uri,
+            activity,
+            [group.uri, PUBLIC],
+            [f"{group.uri}/followers"],
+            published=work.now,
         )
         deliveries.enqueue(
             work,
@@ -417,120 +427,3 @@ def publish_reaction(work: Work, comment: Comment, actor: Actor, kind: str, *, u
             to=forums,
         )
     return uri
-
-
-# ------------------------------------------------------------------ following
-
-
-def send_follow(work: Work, follow: Follow, follower: Actor, target: Actor) -> None:
-    """Our Follow, to the target's own inbox."""
-    assert follow.uri is not None, "a follow of ours has an id"
-    document = activities.follow(follow.uri, follower.uri, target.uri)
-    _to_one(work, document, follower, target, about=target.uri)
-
-
-def send_unfollow(work: Work, follower: Actor, target: Actor, request: str | None) -> None:
-    """Undo{Follow}, with the Follow embedded."""
-    undone = activities.follow(request or _mint(work), follower.uri, target.uri)
-    undo = activities.undo(_mint(work), follower.uri, undone, [target.uri])
-    _to_one(work, undo, follower, target, about=target.uri, always=True)
-
-
-def send_answer(work: Work, follower: Actor, target: Actor, request: str | None, *, accepted: bool) -> None:
-    """Accept or Reject with the Follow embedded as it came, to the follower's own inbox."""
-    if follower.local:
-        return
-    received = _letter(work)
-    follow: Mapping[str, Any] = activities.follow(request or _mint(work), follower.uri, target.uri)
-    if received is not None and received.activity.type == "Follow" and received.activity.id == request:
-        follow = received.activity.raw
-    answer = (activities.accept if accepted else activities.reject)(_mint(work), target.uri, follow, [follower.uri])
-    _to_one(work, answer, target, follower, about=follower.uri, always=True)
-
-
-def _to_one(
-    work: Work, document: Document, sender: Actor, recipient: Actor, *, about: str, always: bool = False
-) -> None:
-    body = serialise(document)
-    deliveries.enqueue(
-        work,
-        uri=document["id"],
-        actor_id=sender.id,
-        type=document["type"],
-        about=about,
-        public=False,
-        always=always,
-        microblog=body,
-        forum=body,
-        to=people.inboxes_of(work, {recipient.id}, shared=False),
-    )
-
-
-def tell(work: Work, group: Actor, recipient: Actor, words: str, *, about: str) -> None:
-    """A direct message from the group to someone elsewhere, about a post of theirs."""
-    uri = f"{work.origin}/comment/{work.mint()}"
-    content = f'<p><a href="{escape(recipient.url or recipient.uri)}">@{recipient.name}</a> {escape(words)}</p>'
-    note = {
-        "id": uri,
-        "type": "Note",
-        "attributedTo": group.uri,
-        "inReplyTo": about,
-        "to": [recipient.uri],
-        "cc": [],
-        "content": content,
-        "published": moment(work.now),
-        "tag": [{"type": "Mention", "href": recipient.uri, "name": f"@{recipient.handle}"}],
-    }
-    create = activities.create(_mint(work), group.uri, note, [recipient.uri], [], published=work.now)
-    _to_one(work, create, group, recipient, about=uri, always=True)
-
-
-# ------------------------------------------------------------------ actors
-
-
-def publish_actor(work: Work, actor: Actor, document: Document) -> None:
-    """Update of one of ours to its followers; a group's also by a moderator, wrapped: Lemmy takes no other."""
-    followers = f"{actor.uri}/followers"
-    uri = _mint(work)
-    update = activities.update(uri, actor.uri, document, [PUBLIC], [followers])
-    body = serialise(update)
-    to = people.follower_inboxes(work, actor.id)
-    deliveries.enqueue(
-        work, uri=uri, actor_id=actor.id, type="Update", about=actor.uri, public=True, microblog=body, forum=body, to=to
-    )
-    acting = next((a for a in people.moderators(work, actor.id) if a.local), None) if actor.kind == "group" else None
-    forums = _of(FORUM, to)
-    if acting is not None and forums:
-        addressed = [actor.uri, PUBLIC]
-        inner = activities.update(_mint(work), acting.uri, document, addressed, [followers], audience=actor.uri)
-        wrapped = activities.announce(_mint(work), actor.uri, inner, addressed, [followers], published=work.now)
-        deliveries.enqueue(
-            work,
-            uri=wrapped["id"],
-            actor_id=actor.id,
-            type="Announce",
-            about=actor.uri,
-            public=True,
-            microblog=None,
-            forum=serialise(wrapped),
-            to=forums,
-        )
-
-
-def publish_departure(work: Work, actor: Actor) -> None:
-    """Delete of one of ours to every inbox it ever reached; its key signs until the last row is gone."""
-    uri = _mint(work)
-    body = serialise(activities.delete(uri, actor.uri, actor.uri, [PUBLIC], [f"{actor.uri}/followers"]))
-    to = people.follower_inboxes(work, actor.id) | people.reached_inboxes(work, actor.id)
-    deliveries.enqueue(
-        work,
-        uri=uri,
-        actor_id=actor.id,
-        type="Delete",
-        about=actor.uri,
-        public=True,
-        always=True,
-        microblog=body,
-        forum=body,
-        to=to,
-    )

@@ -89,21 +89,23 @@ def tombstone(work: Work, remark: Remark) -> Document:
 def publish(work: Work, remark: Remark, author: Actor) -> None:
     """Create to whom it answers, its group, whom it mentions, and the author's followers."""
     to, cc = _addressed(work, remark)
-    create = activities.create(_mint(work), author.uri, document(work, remark), to, cc, published=remark.published_at)
+    create = activities.create(
+        deliveries.mint(work), author.uri, document(work, remark), to, cc, published=remark.published_at
+    )
     _send(work, create, author, remark.uri, _recipients(work, remark, author))
 
 
 def publish_edit(work: Work, remark: Remark, author: Actor) -> None:
     """Update to the same."""
     to, cc = _addressed(work, remark)
-    update = activities.update(_mint(work), author.uri, document(work, remark), to, cc)
+    update = activities.update(deliveries.mint(work), author.uri, document(work, remark), to, cc)
     _send(work, update, author, remark.uri, _recipients(work, remark, author))
 
 
 def publish_erasure(work: Work, remark: Remark, author: Actor) -> None:
     """Delete to the same, and to every inbox that the author ever reached."""
     to, cc = _addressed(work, remark)
-    delete = activities.delete(_mint(work), author.uri, remark.uri, to, cc)
+    delete = activities.delete(deliveries.mint(work), author.uri, remark.uri, to, cc)
     reached = _recipients(work, remark, author) | people.reached_inboxes(work, author.id)
     _send(work, delete, author, remark.uri, reached, always=True)
 
@@ -114,11 +116,11 @@ def publish_like(work: Work, actor: Actor, uri: str, author: Actor, *, undone: b
     to = people.inboxes_of(work, {author.id}, shared=False)
     if not undone:
         if said is None or deliveries.latest_about(work, actor.id, "Undo", uri, after=said.id) is not None:
-            _send(work, activities.like(_mint(work), actor.uri, uri, [author.uri, PUBLIC]), actor, uri, to)
+            _send(work, activities.like(deliveries.mint(work), actor.uri, uri, [author.uri, PUBLIC]), actor, uri, to)
         return
     if said is not None:
         like = activities.like(said.uri, actor.uri, uri, [author.uri, PUBLIC])
-        undo = activities.undo(_mint(work), actor.uri, like, [author.uri, PUBLIC])
+        undo = activities.undo(deliveries.mint(work), actor.uri, like, [author.uri, PUBLIC])
         _send(work, undo, actor, uri, to, always=True)
 
 
@@ -135,10 +137,6 @@ def _recipients(work: Work, remark: Remark, author: Actor) -> set[Inbox]:
     mentioned = (people.by_uri(work, uri) for uri, _ in remark.mentions)
     ids |= {actor.id for actor in mentioned if actor is not None}
     return people.inboxes_of(work, ids) | people.follower_inboxes(work, author.id)
-
-
-def _mint(work: Work) -> str:
-    return f"{work.origin}/a/{work.mint()}"
 
 
 def _send(work: Work, activity: Document, actor: Actor, about: str, to: set[Inbox], *, always: bool = False) -> None:

@@ -11,7 +11,7 @@ from federation.errors import FederationError, Gone, Malformed, Refused, Unreach
 from federation.inbox import Received
 from federation.objects import Post, is_post, is_tombstone
 from node.fediverse import people as fediverse_people
-from node.fediverse import publishing
+from node.fediverse import telling
 from node.forum import moderation, text
 from node.forum import people as forum_people
 from node.forum import threads as forum_threads
@@ -328,7 +328,7 @@ def _receive_thread(work: Work, sender: Actor, said: Said) -> str:
     except NotFound:
         raise
     except Refusal as refusal:
-        publishing.tell(work, actor, sender, f"Your post was not taken up as a thread. {refusal}", about=said.uri)
+        telling.tell(work, actor, sender, f"Your post was not taken up as a thread. {refusal}", about=said.uri)
         return f"no thread: {refusal}"
     return f"thread {opening.uid}"
 

@@ -206,3 +206,30 @@ async def test_the_first_page_of_replies_holds_all_direct_replies(node: Moot, wo
     assert replies["totalItems"] == 7
     assert replies["first"]["items"] == [*ours, theirs["id"]]
     assert (await node.document(f"{thread}/context"))["orderedItems"] == [thread, *ours, theirs["id"]]
+
+
+async def test_a_remote_reply_is_passed_on_byte_for_byte_and_its_fetched_parent_is_not(
+    node: Moot, world: ScriptedServer
+) -> None:
+    await node.person("ana")
+    garden = await node.group("garden", "ana")
+    world.nodeinfo("lemmy.test", "lemmy", "0.19.11")
+    liam = await followed(node, world, garden, "liam@lemmy.test")
+    maria = await followed(node, world, garden, "maria@mastodon.test")
+    thread = await node.start("ana", "garden", "Tools")
+    await node.settle()
+    world.requests.clear()
+    vera = world.actor("vera@victim.test")
+    parent = vera.publish(vera.note("<p>First</p>", inReplyTo=thread))
+    reply = vera.publish(vera.note("<p>Second</p>", inReplyTo=parent["id"], context=f"{thread}/context"))
+    create = vera.create(reply)
+
+    await vera.post(f"{node.origin}/inbox", create)
+    await node.settle()
+
+    assert await node.said(parent["id"]) and await node.said(reply["id"])
+    [wrapped] = [letter.json() for letter in world.letters_to(liam.shared_inbox)]
+    assert wrapped["object"] == create
+    [relayed] = world.letters_to(maria.shared_inbox)
+    assert relayed.json() == create
+    assert relayed.key_id == f"{garden}#main-key"
