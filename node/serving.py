@@ -1,0 +1,123 @@
+"""Serving: the doors on a port, the worker beside them, and a stop that leaves nothing half done."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from node.app import Parts, make_app, opened
+from node.logs import ACCESS, AccessLog
+from node.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FINISH = 10.0  # seconds that requests have to end once we are stopped
+GRACE = 30.0  # seconds for requests and worker together; what is not done then is done after the next start
+IDLE = 75.0  # seconds between two requests of one connection; proxies keep theirs for 60
+LINGER = 5.0  # seconds in which the rest of a body that was refused is still read
+
+
+class CannotListen(Exception):
+    """The address cannot be served on."""
+
+
+@asynccontextmanager
+async def listening(parts: Parts, host: str, port: int) -> AsyncIterator[int]:
+    """Both doors on that address; answers the port. At the end no request is taken, and those begun are finished."""
+    runner = web.AppRunner(
+        make_app(parts),
+        access_log=ACCESS,
+        access_log_class=AccessLog,
+        keepalive_timeout=IDLE,
+        lingering_time=LINGER,
+        shutdown_timeout=FINISH,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first asks to stop, the second to hurry."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+
+    def __enter__(self) -> "Signals":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._came)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _came(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+
+async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT; then takes nothing more, finishes what was begun, and gives back the rest."""
+    with Signals() as signals:
+        async with opened(settings) as parts, AsyncExitStack() as doors_open:
+            address = ""
+            if doors:
+                port = await doors_open.enter_async_context(
+                    listening(parts, settings.listen_host, settings.listen_port)
+                )
+                address = f"{settings.listen_host}:{port}"
+            work: Coroutine[Any, Any, None] = parts.worker.run() if worker else _nothing()
+            working = asyncio.create_task(work, name="worker")
+            try:
+                ready(address)
+                await _until(signals.stop, working if worker else None)
+                log.info("stopping: what was begun is finished first")
+                await _within_grace(_stop(parts, doors_open, working, worker=worker), signals.hurry)
+            finally:
+                working.cancel()
+                await asyncio.wait({working})
+            if not working.cancelled():
+                working.result()  # a worker that ended by itself did so with an error
+    log.info("stopped")
+
+
+async def _nothing() -> None:
+    """The work of a process that only has doors."""
+
+
+async def _until(stop: asyncio.Event, working: "asyncio.Task[None] | None") -> None:
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait({asked, working} if working else {asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+
+
+async def _stop(parts: Parts, doors_open: AsyncExitStack, working: "asyncio.Task[None]", *, worker: bool) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(doors_open.aclose())
+        if worker and not working.done():
+            group.create_task(parts.worker.stop())
+
+
+async def _within_grace(stop: Coroutine[Any, Any, None], hurry: asyncio.Event) -> None:
+    """Lets the stop take its time, unless that is too much or somebody is in a hurry."""
+    finishing = asyncio.create_task(stop)
+    hurried = asyncio.create_task(hurry.wait())
+    await asyncio.wait({finishing, hurried}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if finishing.done():
+        finishing.result()
+        return
+    log.warning("not everything was finished; what is left is taken up at the next start")
+    finishing.cancel()
+    await asyncio.wait({finishing})
