@@ -1,20 +1,10 @@
 """The addresses of pages: where a group, a person, a thread and an item are shown."""
 
 import re
-from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 NAME = re.compile(r"[A-Za-z0-9_]{1,30}")
 UID = re.compile(r"[a-z2-7]{1,32}")
-
-
-class Placed(Protocol):
-    """A thread, however much of it is known."""
-
-    @property
-    def uid(self) -> str: ...
-    @property
-    def slug(self) -> str: ...
 
 
 def path_of(uri: str) -> str:
@@ -22,9 +12,9 @@ def path_of(uri: str) -> str:
     return urlsplit(uri).path
 
 
-def thread_path(group_path: str, thread: Placed) -> str:
+def thread_path(group_path: str, uid: str, slug: str) -> str:
     """The thread's page."""
-    return f"{group_path}/{thread.uid}-{thread.slug}"
+    return f"{group_path}/{uid}-{quote(slug, safe='')}"
 
 
 def group_path(name: str) -> str:

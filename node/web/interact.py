@@ -11,6 +11,7 @@ from node.forum.errors import NotAllowed, NotFound, Refusal
 from node.node import NODE, Node
 from node.web import addresses, look
 from node.web.look import Head
+from node.web.threads import path_of as page_path_of
 from storage import groups, people, threads
 from storage.work import Work
 
@@ -93,7 +94,7 @@ def find(work: Work, uri: str, viewer: int | None) -> Subject | None:
         page = threads.thread_page(work, comment.thread_id, viewer=viewer)
         if item is None or page is None or item.state != "visible":
             return None
-        path = addresses.thread_path(addresses.path_of(page.group.uri), page) + addresses.item_place(item.number)
+        path = page_path_of(page) + addresses.item_place(item.number)
         author = item.author.name if item.author else None
         return Subject(uri, path, "item", page.title, author, item.number, page.group.hue)
     actor = people.by_uri(work, uri)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from gettext import gettext as _
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from storage.schema import Thread
 from storage.threads import Item, ThreadPage
 from storage.work import Work
 
-PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?")  # what follows the uid is decoration
+PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?", re.DOTALL)  # what follows the uid is decoration
 NUMBER = re.compile(r"[0-9]{1,9}")  # more digits than an item's number can have are no number to a database
 DESCRIPTION = 300
 
@@ -60,7 +61,7 @@ async def show_thread(request: web.Request, uid: str) -> web.Response | None:
     if isinstance(page, Gone):
         return errors.error_page(request, 410, words=_("Its author deleted this thread."))
     path = path_of(page)
-    if request.path != path:
+    if request.path != unquote(path):
         query = request.rel_url.raw_query_string
         raise web.HTTPMovedPermanently(f"{path}?{query}" if query else path)
     return look.page(
@@ -107,7 +108,7 @@ def was_public(work: Work, thread: Thread) -> bool:
 
 def path_of(page: ThreadPage) -> str:
     """The address of a thread's page."""
-    return addresses.thread_path(addresses.path_of(page.group.uri), page)
+    return addresses.thread_path(addresses.path_of(page.group.uri), page.uid, page.slug)
 
 
 def _head(page: ThreadPage, path: str, after: int | None, authority: str) -> Head:

@@ -35,7 +35,7 @@ document.addEventListener("click", async (event) => {
       target.focus({ preventScroll: true });
     }
     const next = page.querySelector(`a[data-more="${link.dataset.more}"]`);
-    status.textContent = `${link.textContent}: ${fresh.length}`;
+    status.textContent = `${link.textContent}: ${fresh.reduce((sum, child) => sum + child.querySelectorAll("article").length, 0)}`;
     if (next) link.replaceWith(document.adoptNode(next));
     else link.closest("nav").remove();
   } catch {
