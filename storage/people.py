@@ -203,6 +203,18 @@ def count_following(work: Work, follower_id: int) -> int:
     )
 
 
+def hosts_below(work: Work, host: str) -> list[str]:
+    """The hosts of remembered actors that are subdomains of `host`, or other ports of it or of those."""
+    name = Actor.host.like("%." + escaped(host), escape="\\") | Actor.host.like(escaped(host) + ":%", escape="\\")
+    name |= Actor.host.like("%." + escaped(host) + ":%", escape="\\")
+    return sorted(work.scalars(select(Actor.host).where(Actor.local.is_(False), name).distinct()))
+
+
+def escaped(words: str) -> str:
+    """The words as LIKE takes them literally, with a backslash as its escape."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """Where a delivery goes, and in which wording."""
@@ -299,7 +311,7 @@ def moderators(work: Work, group_id: int) -> list[Actor]:
 
 def search(work: Work, words: str, limit: int = 20) -> list[Actor]:
     """Local people and groups whose name or handle has the words."""
-    like = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    like = f"%{escaped(words)}%"
     return list(
         work.scalars(
             select(Actor)

@@ -7,6 +7,7 @@ from federation.actors import RemoteActor
 from federation.addresses import authority, canonical
 from federation.budget import Budget
 from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
+from node.fediverse.fetching import fetch_object
 from node.forum import people as forum_people
 from node.forum import text
 from node.forum.errors import NotFound, Refusal
@@ -81,7 +82,7 @@ async def fetch_actor(node: Node, uri: str, budget: Budget, *, fresh: bool = Fal
     if uri.startswith(f"{node.settings.origin}/"):
         raise Refused("It is ours, and there is no such actor here.")
     try:
-        document = await node.client.fetch_object(uri, budget)
+        document = await fetch_object(node, uri, budget)
     except Gone:
         raise
     except FederationError:

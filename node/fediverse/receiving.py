@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation import inbox
-from federation.activities import Activity
+from federation.activities import Activity, url
 from federation.addresses import authority
 from federation.budget import Budget
 from federation.documents import Document
 from federation.errors import Refused
 from federation.inbox import Received
 from node.fediverse import hosts, moderation, people, reactions, threads
+from node.fediverse.fetching import fetch_object
+from node.forum import moderation as forum_moderation
 from node.node import Node
 from storage import people as stored_people
 from storage import threads as stored_threads
@@ -63,10 +65,14 @@ NOTED = frozenset({"Move", "Add", "Remove", "Lock", "QuoteRequest"})
 RELAYED = frozenset({"Create", "Update", "Delete"})
 
 
+# One letter costs others at most 20 requests: the key took up to 3, and NodeInfo takes up to 4, once a day (FET-12).
+FETCHES = 13
+
+
 async def process(node: Node, letter: Waiting) -> str:
     """Does what a stored letter asks for and says in one line what came of it; Unreachable means later."""
     received = inbox.reopen(letter.body, letter.signer, letter.key_id)
-    budget = Budget()
+    budget = Budget(fetches=FETCHES)
     await hosts.get_to_know(node, authority(letter.signer))
     received = await _as_its_origin_says(node, received, budget)
     activity = received.activity
@@ -91,17 +97,21 @@ async def _as_its_origin_says(node: Node, received: Received, budget: Budget) ->
     """A forwarded activity, or one that a group passes on, is asked for at its own server; the rest is proved."""
 
     async def fetch(uri: str) -> Document:
-        return await node.client.fetch_object(uri, budget)
+        return await fetch_object(node, uri, budget)
 
     activity = received.activity
     inner = activity.inner() if activity.type == "Announce" else None
     if inner is not None and inner.type in RELAYED and inner.actor != activity.actor:
+        if inner.object_id == inner.actor:
+            raise Refused("an actor speaks for itself")
         if authority(inner.actor) == node.settings.authority:
             raise Refused("a group tells us what our own members said")
         if not await node.storage.read(_is_about_us, inner):
             raise Refused("a group tells what concerns nothing here")
         return await inbox.confirm(inner, fetch)
     if received.forwarded:
+        if activity.object_id == activity.actor:
+            raise Refused("an actor speaks for itself")
         return await inbox.confirm(activity, fetch)
     return received
 
@@ -109,17 +119,18 @@ async def _as_its_origin_says(node: Node, received: Received, budget: Budget) ->
 def _is_about_us(work: Work, activity: Activity) -> bool:
     """The activity is about an item here, or answers one."""
     about = activity.object if isinstance(activity.object, dict) else {}
-    uris = [activity.object_id, about.get("inReplyTo")]
-    if any(isinstance(uri, str) and stored_threads.comment_by_uri(work, uri) is not None for uri in uris):
+    uris = [activity.object_id, url(about, "inReplyTo")]
+    if any(uri is not None and stored_threads.comment_by_uri(work, uri) is not None for uri in uris):
         return True
-    contexts = [about[key] for key in ("context", "conversation") if isinstance(about.get(key), str)]
+    contexts = [seen for key in ("context", "conversation") if (seen := url(about, key)) is not None]
     return bool(contexts) and stored_threads.by_context(work, contexts) is not None
 
 
 def _receive(work: Work, received: Received, receive: Receive, gathered: Any) -> str:
     """One letter, one transaction: the verb, and all that follows from it."""
-    work.cause = received
     activity = received.activity
+    if not _names_hidden(activity):
+        work.cause = received  # what is passed on byte for byte
     sender = stored_people.by_uri(work, activity.actor)
     if sender is None:
         return f"{activity.type}: of nobody known here"
@@ -131,6 +142,12 @@ def _receive(work: Work, received: Received, receive: Receive, gathered: Any) ->
         return f"{activity.type}: its actor is suspended here"
     arguments = (gathered,) if gathered is not None else ()
     return f"{activity.type}: {receive(work, activity, sender, *arguments)}"
+
+
+def _names_hidden(activity: Activity) -> bool:
+    """It says whom nobody should see it sent to (AUT-53): it is read, and not passed on."""
+    inside = activity.object if isinstance(activity.object, dict) else {}
+    return any(document.get(key) for document in (activity.raw, inside) for key in ("bto", "bcc"))
 
 
 def _undo(work: Work, activity: Activity, sender: Actor) -> str:
@@ -148,4 +165,6 @@ def _undo(work: Work, activity: Activity, sender: Actor) -> str:
     )
     if stored_people.follow_by_uri(work, activity.object_id) is not None:
         return people.undo_follow(work, bare, sender)
+    if forum_moderation.lift_block_by_uri(work, sender, activity.object_id):
+        return "a block taken back"
     return reactions.undo_boost(work, bare, sender)

@@ -1,6 +1,6 @@
 """Who sent a letter: the public keys of other servers' actors, remembered, asked for, and asked for again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urldefrag
 
 from federation.actors import RemoteActor, is_actor
@@ -19,6 +19,7 @@ from storage.work import Work
 PATIENCE = 5.0  # seconds: the sender waits for our answer meanwhile
 ASK_AGAIN = timedelta(minutes=5)  # a thousand bad signatures cost one look at the origin (KEY-10)
 KEPT = 4096  # keys in memory
+KEPT_FOR = timedelta(minutes=1)  # an actor's own Update may have brought another, perhaps to another process
 FETCHES = 3  # the key, its owner, and one document that has moved
 
 
@@ -27,14 +28,14 @@ class Senders:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._kept: dict[str, PublicKey] = {}
+        self._kept: dict[str, tuple[PublicKey, datetime]] = {}
 
     async def find_key(self, key_id: str, *, failed: PublicKey | None = None) -> PublicKey:
         """The key, remembered or asked for; with `failed`, a newer one if the origin has it."""
         if failed is None:
             kept = self._kept.get(key_id)
-            if kept is not None:
-                return kept
+            if kept is not None and kept[1] > self._node.storage.now():
+                return kept[0]
         stored = await self._node.storage.read(_stored, key_id)
         if stored is not None:
             owner, pem, asked_lately = stored
@@ -50,14 +51,10 @@ class Senders:
         """Whether anything is remembered of the actor."""
         return await self._node.storage.read(_is_known, uri)
 
-    def forget(self, key_id: str) -> None:
-        """Drops what is kept in memory, so that the next look is at the database."""
-        self._kept.pop(key_id, None)
-
     def _keep(self, key: PublicKey) -> PublicKey:
         if len(self._kept) >= KEPT:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[key.id] = key
+        self._kept[key.id] = key, self._node.storage.now() + KEPT_FOR
         return key
 
     async def _ask(self, key_id: str) -> PublicKey:

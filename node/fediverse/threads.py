@@ -1,8 +1,6 @@
 """Threads and comments from other servers: what they say is gathered over the network, then received in one go."""
 
-import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
 
 from federation.activities import Activity
 from federation.addresses import authority, same_origin
@@ -12,34 +10,18 @@ from federation.inbox import Received
 from federation.objects import Post, is_post, is_tombstone
 from node.fediverse import people as fediverse_people
 from node.fediverse import telling
+from node.fediverse.fetching import fetch_object
+from node.fediverse.said import Said, read_post
 from node.forum import moderation, text
 from node.forum import people as forum_people
 from node.forum import threads as forum_threads
 from node.forum.errors import Invalid, NotFound, Refusal
-from node.forum.threads import Elsewhere
 from node.node import Node
 from storage import groups, people, threads
-from storage.schema import Actor, Comment
+from storage.schema import Actor, Comment, Thread
 from storage.work import Work
 
 CHAIN = 15  # parents fetched upwards for one reply; what is above them is a hole
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A post of another server in the form that a verb takes."""
-
-    uri: str
-    author: str
-    in_reply_to: str | None
-    words: text.Words
-    title: str | None
-    elsewhere: Elsewhere
-    public: bool
-    addressed: frozenset[str]
-    mentioned: frozenset[str]
-    is_note: bool
-    is_vote: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +38,12 @@ class Gathered:
 async def gather(node: Node, received: Received, budget: Budget) -> Gathered:
     """The post that a Create or Update is about, believed only from its own author, with its missing parents."""
     activity = received.activity
-    post = await _believed(node, activity, budget)
-    said = await _said(post)
-    if said.is_vote or not said.public or said.in_reply_to is None:
+    said = await read_post(await _believed(node, activity, budget))
+    if said.is_vote or not said.public or said.in_reply_to is None or await node.storage.read(_is_here, said.uri):
         return Gathered(said)
     if not await node.storage.read(_concerns_us, said):
         raise Refused("it answers nothing that is here, and names nobody of ours")
-    return Gathered(said, tuple(await gather_parents(node, said, budget)))
+    return await gather_parents(node, said, budget)
 
 
 async def _believed(node: Node, activity: Activity, budget: Budget) -> Post:
@@ -85,7 +66,7 @@ async def _believed(node: Node, activity: Activity, budget: Budget) -> Post:
 
 
 async def _fetch_post(node: Node, uri: str, budget: Budget) -> Post:
-    document = await node.client.fetch_object(uri, budget)
+    document = await fetch_object(node, uri, budget)
     if is_tombstone(document):
         raise Gone("it was deleted")
     post = Post.parse(document)
@@ -94,94 +75,31 @@ async def _fetch_post(node: Node, uri: str, budget: Budget) -> Post:
     return post
 
 
-async def gather_parents(node: Node, said: Said, budget: Budget) -> list[Said]:
-    """What `said` answers and is not here, up to what is; the uppermost first, each with its author met."""
-    chain: list[Said] = []
+async def gather_parents(node: Node, said: Said, budget: Budget) -> Gathered:
+    """`said`, and what it answers and is not here, up to what is; each author is met on the way."""
+    chain = [said]  # downwards from here on is upwards in the thread
     seen = {said.uri}
-    wanted = said.in_reply_to
-    while wanted is not None and wanted not in seen and len(chain) < CHAIN:
-        if await node.storage.read(_is_here, wanted):
-            break
+    while (wanted := chain[-1].in_reply_to) is not None and wanted not in seen and len(chain) <= CHAIN:
+        if await node.storage.read(_is_here, wanted) or authority(wanted) == node.settings.authority:
+            break  # what is ours and not there nobody else can tell
         seen.add(wanted)
-        if authority(wanted) == node.settings.authority:
-            break  # ours, and not there: nobody else can tell
         try:
-            parent = await _said(await _fetch_post(node, wanted, budget))
+            parent = await read_post(await _fetch_post(node, wanted, budget))
             if not parent.public or parent.is_vote:
                 break
+            chain[-1] = replace(chain[-1], in_reply_to=parent.uri)  # some answer the page instead of the post
+            if parent.uri in seen - {wanted} or await node.storage.read(_is_here, parent.uri):
+                break
+            seen.add(parent.uri)
             await fediverse_people.fetch_actor(node, parent.author, budget)
         except Unreachable:
-            if not chain and not await node.storage.read(_has_context, said):
-                raise  # perhaps later; there is no other way to place it
+            if not await node.storage.read(_can_be_placed, chain):
+                raise  # perhaps later
             break
         except FederationError:
             break
         chain.append(parent)
-        wanted = parent.in_reply_to
-    chain.reverse()
-    return chain
-
-
-async def _said(post: Post) -> Said:
-    """Reads and cleans a post; a large one off the event loop."""
-    if post.content and text.needs_thread(post.content):
-        return await asyncio.to_thread(_clean, post)
-    return _clean(post)
-
-
-def _clean(post: Post) -> Said:
-    mentions = {mention.href: mention.name.lstrip("@") for mention in post.mentions}
-    try:
-        if post.media_type == "text/markdown" and post.content:
-            words = text.from_markdown(post.content, language=post.language)
-        else:
-            words = text.from_html(
-                post.content or "", language=post.language, mentions=mentions, hashtags=post.hashtags
-            )
-        if post.source and post.source_type == "text/markdown":
-            words = replace(words, source=post.source, source_type="text/markdown")
-    except text.TextRefused as refusal:
-        raise Refused(str(refusal)) from None
-    question: dict[str, Any] | None = None
-    if post.options:
-        question = {
-            "options": [[option.name, option.votes] for option in post.options],
-            "multiple": post.multiple,
-            "end_time": post.end_time.isoformat() if post.end_time else None,
-            "closed": post.closed,
-        }
-    attachments = [
-        {"kind": kept.kind, "url": kept.url, "media_type": kept.media_type, "alt": kept.alt}
-        for kept in post.attachments
-    ]
-    own = [uri for uri in (post.context, post.conversation) if uri]
-    title = text.clean_name(post.name, text.MAX_TITLE) if post.name else None
-    is_note = post.type in ("Note", "Question")
-    return Said(
-        uri=post.id,
-        author=post.attributed_to,
-        in_reply_to=post.in_reply_to,
-        words=words,
-        title=title,
-        elsewhere=Elsewhere(
-            uri=post.id,
-            published=post.published,
-            updated=post.updated,
-            page=post.url,
-            # On an Article the summary is an excerpt; on a Note it warns of what follows.
-            summary=text.clean_name(post.summary, 500) or None if post.summary and is_note else None,
-            sensitive=post.sensitive,
-            attachments=tuple(attachments),
-            mentions=tuple((href, handle) for href, handle in mentions.items()),
-            question=question,
-            contexts=tuple(dict.fromkeys(own)),
-        ),
-        public=post.is_public,
-        addressed=post.addressed,
-        mentioned=frozenset(mentions),
-        is_note=is_note,
-        is_vote=post.is_vote,
-    )
+    return Gathered(chain[0], tuple(reversed(chain[1:])))
 
 
 # ------------------------------------------------------------------ questions before
@@ -189,21 +107,38 @@ def _clean(post: Post) -> Said:
 
 def _concerns_us(work: Work, said: Said) -> bool:
     """It answers what is here, belongs to a thread of ours, or names one of ours: else we would crawl the world."""
-    if said.in_reply_to and threads.comment_by_uri(work, said.in_reply_to) is not None:
+    if said.in_reply_to and _find(work, said.in_reply_to) is not None:
         return True
-    if threads.comment_by_uri(work, said.uri) is not None or _has_context(work, said):
+    if threads.comment_by_uri(work, said.uri) is not None or _thread_of(work, said) is not None:
         return True
     ours = (people.by_uri(work, uri) for uri in said.addressed | said.mentioned if uri.startswith(f"{work.origin}/"))
     return any(actor is not None for actor in ours)
 
 
-def _has_context(work: Work, said: Said) -> bool:
-    return bool(said.elsewhere.contexts) and threads.by_context(work, said.elsewhere.contexts) is not None
+def _can_be_placed(work: Work, chain: list[Said]) -> bool:
+    """Without what could not be fetched, there is still a place: a hole, or a thread that a context names."""
+    wanted = chain[-1].in_reply_to
+    if wanted is not None and threads.comment_by_uri(work, wanted) is not None:
+        return True
+    return any(_thread_of(work, said) is not None for said in chain)
+
+
+def _thread_of(work: Work, said: Said) -> Thread | None:
+    return threads.by_context(work, said.elsewhere.contexts) if said.elsewhere.contexts else None
 
 
 def _is_here(work: Work, uri: str) -> bool:
-    known = threads.comment_by_uri(work, uri)
+    known = _find(work, uri)
     return known is not None and known.state != "missing"
+
+
+def _find(work: Work, uri: str) -> Comment | None:
+    """The item of an id, of the page of a remote one, or of the address here of one that was said elsewhere."""
+    found = threads.comment_by_uri(work, uri)
+    if found is None and uri.startswith(f"{work.origin}/"):
+        kind, _, uid = uri.removeprefix(f"{work.origin}/").partition("/")
+        return threads.comment_by_uid(work, uid) if kind in ("post", "comment") else None
+    return found or threads.comment_by_page(work, uri)
 
 
 # ------------------------------------------------------------------ received
@@ -215,7 +150,7 @@ def receive_create(work: Work, activity: Activity, sender: Actor, gathered: Gath
     if said.is_vote:
         return "a vote, and voting is not open"
     if not said.public:
-        return _receive_private(work, sender, said)
+        return _receive_private(work, activity, sender, said)
     known = threads.comment_by_uri(work, said.uri)
     if known is not None and known.state != "missing":
         return f"already here as {known.uid}"
@@ -224,7 +159,7 @@ def receive_create(work: Work, activity: Activity, sender: Actor, gathered: Gath
         return _receive_reply(work, sender, said, parent)
     if said.in_reply_to is not None:
         raise NotFound("It answers nothing that is here.")
-    return _receive_thread(work, sender, said)
+    return _receive_thread(work, activity, sender, said)
 
 
 def receive_update(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
@@ -243,23 +178,25 @@ def receive_update(work: Work, activity: Activity, sender: Actor, gathered: Gath
 
 def receive_delete(work: Work, activity: Activity, sender: Actor) -> str:
     """Its author deletes a post; one that has not come yet will never be let in."""
-    uri = activity.object_id
-    if uri is None:
+    uris = activity.objects or ((activity.object_id,) if activity.object_id else ())
+    if not uris:
         raise Malformed("it deletes nothing in particular")
-    if uri == sender.uri:
+    if sender.uri in uris:
         forum_people.farewell(work, sender)
         return f"{sender.handle} is gone"
-    if not same_origin(uri, sender.uri):
+    if not all(same_origin(uri, sender.uri) for uri in uris):
         raise Refused("only its own server deletes a post")
+    return ", ".join(_delete(work, uri, sender) for uri in uris)
+
+
+def _delete(work: Work, uri: str, sender: Actor) -> str:
     comment = threads.comment_by_uri(work, uri)
     if comment is not None and comment.author_id is not None:
         forum_threads.erase_comment(work, sender, comment)
         return f"erased {comment.uid}"
     if moderation.forget_private(work, sender, uri):
         return "a private message was taken back"
-    people.bury(work, uri, sender.uri, "object")
-    if comment is not None:
-        comment.state = "deleted"
+    people.bury(work, uri, sender.uri, "object")  # a hole stays one: whose it is, only its own server can tell
     return "not here; kept out from now on"
 
 
@@ -281,11 +218,12 @@ def _parent_of(work: Work, gathered: Gathered) -> Comment | None:
 
 
 def _direct_parent(work: Work, said: Said) -> Comment | None:
+    thread = _thread_of(work, said)
     if said.in_reply_to is not None:
-        parent = threads.comment_by_uri(work, said.in_reply_to) or threads.comment_by_page(work, said.in_reply_to)
-        if parent is not None:
+        parent = _find(work, said.in_reply_to)
+        # That a hole is in another thread was somebody's claim; the context is the author's own.
+        if parent is not None and (parent.state != "missing" or thread is None or parent.thread_id == thread.id):
             return parent
-    thread = threads.by_context(work, said.elsewhere.contexts) if said.elsewhere.contexts else None
     if thread is None:
         return None
     if said.in_reply_to is None:
@@ -308,19 +246,13 @@ def _receive_reply(work: Work, sender: Actor, said: Said, parent: Comment) -> st
     return f"comment {comment.uid}"
 
 
-def _receive_thread(work: Work, sender: Actor, said: Said) -> str:
+def _receive_thread(work: Work, activity: Activity, sender: Actor, said: Said) -> str:
     """A public post that addresses and mentions a group starts a thread there; forum software need not mention."""
-    found = None
-    for uri in sorted(said.addressed):
-        named = uri in said.mentioned or (said.title is not None and not said.is_note)
-        actor = people.by_uri(work, uri) if uri.startswith(f"{work.origin}/") else None
-        if named and actor is not None and actor.kind == "group":
-            found = (actor, groups.by_id(work, actor.id))
-            break
-    if found is None or found[1] is None:
-        raise NotFound("It answers nothing here and mentions no group.")
-    actor, group = found
-    if actor.state != "active" or group.privacy == "secret":
+    named = said.mentioned if said.is_note or said.title is None else said.addressed
+    found = (people.by_uri(work, uri) for uri in sorted(said.addressed & named) if uri.startswith(f"{work.origin}/g/"))
+    actor = next((actor for actor in found if actor is not None and actor.kind == "group"), None)
+    group = groups.by_id(work, actor.id) if actor is not None else None
+    if actor is None or group is None or actor.state != "active" or group.privacy == "secret":
         raise NotFound("It answers nothing here and mentions no group.")
     title = said.title or text.title_of(said.words.html, drop_handle=actor.handle) or f"By {sender.handle}"
     try:
@@ -328,15 +260,18 @@ def _receive_thread(work: Work, sender: Actor, said: Said) -> str:
     except NotFound:
         raise
     except Refusal as refusal:
-        telling.tell(work, actor, sender, f"Your post was not taken up as a thread. {refusal}", about=said.uri)
+        if activity.type == "Create":  # once, and not with each edit of it
+            telling.tell(work, actor, sender, f"Your post was not taken up as a thread. {refusal}", about=said.uri)
         return f"no thread: {refusal}"
     return f"thread {opening.uid}"
 
 
-def _receive_private(work: Work, sender: Actor, said: Said) -> str:
+def _receive_private(work: Work, activity: Activity, sender: Actor, said: Said) -> str:
     """Followers-only and direct posts are shown to nobody but the members they are addressed to."""
     if people.is_gone(work, said.uri, sender.uri):
         return "was deleted before it came"
+    if activity.type == "Update":
+        moderation.reword_private(work, sender, said.uri, said.words.html)
     ours = (people.by_uri(work, uri) for uri in sorted(said.addressed) if uri.startswith(f"{work.origin}/u/"))
     members = [actor.id for actor in ours if actor is not None and actor.kind == "person" and actor.state == "active"]
     told = moderation.tell_privately(work, sender, members, uri=said.uri, html=said.words.html)
@@ -352,15 +287,24 @@ async def fetch_missing(node: Node, thread_id: int, *, most: int = 10) -> int:
     filled = 0
     for uri in await node.storage.read(threads.holes, thread_id, most):
         try:
-            said = await _said(await _fetch_post(node, uri, budget))
+            said = await read_post(await _fetch_post(node, uri, budget))
             if not said.public:
                 continue
             await fediverse_people.fetch_actor(node, said.author, budget)
-            parents = await gather_parents(node, said, budget)
+            gathered = await gather_parents(node, said, budget)
+        except Gone:
+            await node.storage.write(_close, uri)
+            continue
         except FederationError:
             continue  # it stays a hole, and the page says so
-        filled += await node.storage.write(_fill, Gathered(said, tuple(parents)))
+        filled += await node.storage.write(_fill, gathered)
     return filled
+
+
+def _close(work: Work, uri: str) -> None:
+    hole = threads.comment_by_uri(work, uri)
+    if hole is not None:
+        forum_threads.close_hole(work, hole)
 
 
 def _fill(work: Work, gathered: Gathered) -> int:

@@ -8,6 +8,7 @@ from storage.work import Work
 
 REPORT_WORDS = 5000  # characters, as much as Mastodon takes
 REPORT_OBJECTS = 100
+BELONGS = "It belongs to {}."
 
 
 def report(work: Work, reporter: Actor, objects: list[str], words: str, *, uri: str | None = None) -> Report:
@@ -48,18 +49,45 @@ def lift_block(work: Work, actor: Actor, target: Actor) -> None:
         work.flush()
 
 
+def lift_block_by_uri(work: Work, actor: Actor, uri: str) -> bool:
+    """They take back the block of that id, if it is theirs."""
+    known = work.scalars(select(Block).where(Block.uri == uri, Block.actor_id == actor.id)).first()
+    if known is not None:
+        work.delete(known)
+        work.flush()
+    return known is not None
+
+
 def block_host(work: Work, host: str, reason: str) -> None:
     """Nothing comes from a server any more, nothing of it is shown, nothing goes there; its words are kept."""
-    hosts.block(work, host.strip().lower().rstrip("."), reason)
+    host = host.strip().lower().rstrip(".")
+    hosts.block(work, host, reason)
+    _block_below(work, host)
     work.add(Act(actor_id=None, verb="block", about=host, reason=reason, done_at=work.now))
     visibility.has_changed(work)
 
 
 def unblock_host(work: Work, host: str, reason: str = "") -> None:
     """Takes the block back: what was hidden shows again."""
-    hosts.unblock(work, host.strip().lower().rstrip("."))
+    host = host.strip().lower().rstrip(".")
+    hosts.unblock(work, host)
+    for below in people.hosts_below(work, host):
+        known = hosts.server(work, below)
+        if known is not None and known.blocked_why == BELONGS.format(host):
+            hosts.unblock(work, below)
+    for other in sorted(hosts.blocked(work)):
+        if hosts.within(host, frozenset({other})) or hosts.within(other, frozenset({host})):
+            _block_below(work, other)  # what belongs to that one as well stays blocked
     work.add(Act(actor_id=None, verb="unblock", about=host, reason=reason, done_at=work.now))
     visibility.has_changed(work)
+
+
+def _block_below(work: Work, host: str) -> None:
+    """Blocks the ports and subdomains that were met, each by its name: what is shown is asked for by name."""
+    blocked = hosts.blocked(work)
+    for below in people.hosts_below(work, host):
+        if below not in blocked:
+            hosts.block(work, below, BELONGS.format(host))
 
 
 def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str, html: str) -> int:
@@ -76,6 +104,12 @@ def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str
             told += 1
     work.flush()
     return told
+
+
+def reword_private(work: Work, sender: Actor, uri: str, html: str) -> None:
+    """Its author edited what they wrote in private."""
+    for notice in work.scalars(select(Notice).where(Notice.uri == uri, Notice.from_id == sender.id)):
+        notice.html = html
 
 
 def forget_private(work: Work, sender: Actor, uri: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
-from node.forum import reactions, rules, text, threads
+from node.forum import reactions, remarks, rules, text, threads
 from node.forum.errors import Invalid, NotAllowed
 from node.forum.events import (
     ActorChanged,
@@ -16,7 +16,8 @@ from node.forum.events import (
     Unfollowed,
 )
 from storage import groups, people, visibility
-from storage.schema import Act, Actor, Comment, Follow, Group, Handle, Membership
+from storage import remarks as stored_remarks
+from storage.schema import Act, Actor, Comment, Follow, Group, Handle, Key, Membership
 from storage.work import Work
 
 NAME = re.compile(r"[a-z0-9_]{1,30}")  # what every server takes; Mastodon's own limit is 30
@@ -125,6 +126,8 @@ def erase_actor(work: Work, actor: Actor) -> None:
         return
     for comment in work.scalars(select(Comment).where(Comment.author_id == actor.id, Comment.state != "deleted")):
         threads.erase_comment(work, actor, comment)
+    for remark in stored_remarks.by_author(work, actor.id):
+        remarks.erase(work, actor, remark)
     work.happened(ActorErased(actor))
     _strip(work, actor)
     work.add(Act(actor_id=None, verb="delete account", about=actor.uri, reason="", done_at=work.now))
@@ -213,6 +216,9 @@ def meet(work: Work, profile: Profile) -> Actor:
     work.flush()
     for key_id, pem in profile.keys:
         people.keep_key(work, actor.id, key_id, pem)
+    if profile.keys:  # what the actor lists no more speaks for it no more (KEY-09)
+        listed = [key_id for key_id, _ in profile.keys]
+        work.execute(delete(Key).where(Key.actor_id == actor.id, Key.uri.not_in(listed), Key.private_sealed.is_(None)))
     return actor
 
 

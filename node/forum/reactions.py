@@ -17,9 +17,10 @@ def react(work: Work, actor: Actor, comment: Comment, kind: str, *, uri: str | N
     """Adds someone's like, dislike, emoji or boost; the same again changes nothing."""
     if not 0 < len(kind) <= KIND or not kind.isprintable():
         raise Invalid("That is not a reaction.")
+    thread = threads.lock(work, comment.thread_id)
+    work.refresh(comment)
     if comment.state != "visible":
         raise NotFound("There is no such item.")
-    thread = threads.by_id(work, comment.thread_id)
     rules.may_react(work, actor, work.get_one(Group, thread.group_id), thread)
     if uri is not None and people.is_gone(work, uri, actor.uri):
         raise NotAllowed("It was undone before it came.")
@@ -66,6 +67,9 @@ def _known(work: Work, comment_id: int, actor_id: int, kind: str) -> Reaction | 
 
 def recount(work: Work, comment_id: int) -> None:
     """Counts are what the rows say, never more or less by one."""
+    if work.dialect == "postgresql":
+        # Held first, and counted in a statement of its own: that one sees what others committed while we waited.
+        work.execute(select(Comment.id).where(Comment.id == comment_id).with_for_update())
 
     def count(kind: str) -> object:
         return (
