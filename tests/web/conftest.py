@@ -31,7 +31,7 @@ XHTML = "{http://www.w3.org/1999/xhtml}"
 
 
 class ScriptedNetwork:
-    """The network as a page knows it: three servers, one of which lies."""
+    """The network as a page knows it: some servers, one of which lies."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
@@ -42,6 +42,8 @@ class ScriptedNetwork:
         host = handle.partition("@")[2]
         if host == "coop.example":
             return f"https://coop.example/authorize_interaction?uri={object_uri}"
+        if host == "moved.example":
+            return "https://new.example/share"
         if host == "liar.example":
             return "javascript:alert(1)"
         raise NotFound(f"Nobody answers at {host}.")

@@ -41,6 +41,11 @@ async def test_the_address_is_shown_before_anybody_leaves(moot, thread):
     assert moot.network.asked == [("ana@coop.example", GROUP, "follow")]
 
 
+async def test_a_server_that_sends_its_people_elsewhere_is_named_with_where_that_is(moot, thread):
+    source = await (await send(moot, handle="ana@moved.example")).text()
+    assert "Your server, moved.example, sends you on to another one, new.example." in source
+
+
 async def test_who_asks_to_be_led_at_once_is(moot, thread):
     response = await send(moot, go="1")
     assert response.status == 303

@@ -19,7 +19,7 @@ async def test_a_person_shows_what_they_said_in_public_and_nothing_else(moot):
     assert "Gardener." in page.text()
     assert "Replied to Greg Cassel" in page.text()
     assert [page.text(title) for title in page.all("h3")] == ["In the open #2", "In the open"]
-    for hidden in ("Whisper", "Murmur", "ground", "door", "Removed words"):
+    for hidden in ("Whisper", "Murmur", "Under the ground", "Behind the door", "Removed words"):
         assert hidden not in page.source
 
 
