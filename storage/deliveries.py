@@ -1,11 +1,12 @@
 """Deliveries: what we owe to other servers. A row is the promise, and goes only when it is kept or refused for good."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -178,6 +179,8 @@ def claim_hosts(
     `steady` asks for hosts that took what we sent last (True), for new and failing ones (False), or for any.
     What may no longer be shown is thrown away here: a claim can be empty, and is to be settled all the same.
     """
+    if work.scalar(select(Delivery.id).where(Delivery.parked_at.is_(None)).limit(1)) is None:
+        return []  # most of the time; the look at each host below is not for nothing then
     well = and_(Host.failures == 0, Host.last_success_at.is_not(None))
     query = (
         select(Host)
@@ -206,6 +209,14 @@ def claim_hosts(
         )
         for host in leased
     ]  # fmt: skip
+
+
+def take_over(work: Work, is_dead: Callable[[str], bool]) -> int:
+    """Ends the leases of senders that are dead; says how many hosts that frees."""
+    held = select(Host.lease_owner).where(Host.lease_until > work.now).distinct()
+    dead = [owner for owner in work.scalars(held) if owner and is_dead(owner)]
+    ended = update(Host).where(Host.lease_owner.in_(dead)).values(lease_owner=None, lease_until=work.now)
+    return cast(CursorResult[Any], work.execute(ended)).rowcount if dead else 0
 
 
 def release(work: Work, owner: str) -> None:

@@ -1,13 +1,14 @@
 """Letters: what other servers posted to us, kept before it was answered, read once, and never lost."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from itertools import zip_longest
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 
 from storage.schema import Letter
 from storage.work import Work
@@ -15,6 +16,7 @@ from storage.work import Work
 LEASE = timedelta(seconds=60)  # renewed while the letter is being read
 TRIES = 8  # as Mastodon has for what it takes in
 CRASHES = 3  # tries of a letter that its reader did not survive (REL-21)
+AHEAD = 64  # letters of one host among which its next ones are looked for
 PER_HOST = 4  # letters of one host read at the same time; those of one signer are read one by one
 FIRST = timedelta(seconds=15)
 LONGEST = timedelta(days=1)
@@ -58,15 +60,25 @@ def accept(work: Work, *, signer: str, digest: str, key_id: str, host: str, body
     return work.scalar(kept) is not None
 
 
-def claim(work: Work, owner: str, limit: int) -> list[Waiting]:
-    """Leases letters and counts the try before it is made: oldest first, each host in its turn (DOS-02, REL-21).
+def claim(work: Work, owner: str, limit: int, *, after: str = "") -> list[Waiting]:
+    """Leases letters and counts the try before it is made: each host in its turn, its oldest first (DOS-02, REL-21).
 
-    A letter that its reader did not survive is given out alone, and not more often than CRASHES times.
+    The turn is after the host `after`. A letter that its reader did not survive is given out alone, and not more often
+    than CRASHES times. However long the queue is, this looks only at the head of it.
     """
-    _park_what_kills(work)
-    crashed = work.scalar(select(Letter.id).where(_free(work), Letter.lease_owner.is_not(None)).limit(1))
-    chosen = select(Letter).where(Letter.id == crashed) if crashed is not None else _in_turn(work, limit)
-    query = chosen.where(_free(work)).with_for_update(skip_locked=True, of=Letter)
+    held = [_Held(*row) for row in work.execute(_HELD)]
+    dropped = [letter for letter in held if not letter.until or not work.now < letter.until <= work.now + ASTRAY]
+    killers = [letter.id for letter in dropped if letter.tries >= CRASHES]
+    for letter_id in killers:
+        park(work, letter_id, "whoever read it was killed by it")
+    crashed = [letter.id for letter in dropped if letter.id not in killers]
+    chosen = crashed[:1] or _in_turn(work, limit, after, held)
+    query = (
+        select(Letter)
+        .where(Letter.id.in_(chosen), _free(work))
+        .order_by(Letter.id)
+        .with_for_update(skip_locked=True, of=Letter)
+    )
     taken = []
     for letter in work.scalars(query.execution_options(populate_existing=True)):
         was_dropped = letter.lease_owner is not None
@@ -78,51 +90,68 @@ def claim(work: Work, owner: str, limit: int) -> list[Waiting]:
     return taken
 
 
-def _free(work: Work) -> Any:
+class _Held(NamedTuple):
+    """A letter that somebody took."""
+
+    id: int
+    signer: str
+    host: str
+    tries: int
+    until: datetime | None
+
+
+# By its index alone, which has only these rows: anything more, and SQLite reads the whole queue instead.
+_HELD = (
+    select(Letter.id, Letter.signer, Letter.host, Letter.tries, Letter.lease_until)
+    .where(Letter.lease_owner > "")
+    .order_by(Letter.id)
+)
+
+
+def _free(work: Work) -> ColumnElement[bool]:
     astray = work.now + ASTRAY
     return and_(
-        Letter.state == "waiting",
+        Letter.state.not_in(("done", "parked")),  # an equality would tempt SQLite away from the better index
         or_(Letter.next_try_at <= work.now, Letter.next_try_at > astray),
         or_(Letter.lease_until.is_(None), Letter.lease_until <= work.now, Letter.lease_until > astray),
     )
 
 
-def _in_turn(work: Work, limit: int) -> Any:
-    sibling = aliased(Letter)
-    being_read = exists(
-        select(sibling.id).where(
-            sibling.signer == Letter.signer, sibling.state == "waiting", sibling.lease_until > work.now
-        )
-    )
-    nth = func.row_number().over(partition_by=Letter.signer, order_by=Letter.id)
-    first = select(Letter.id, Letter.host, nth.label("nth")).where(_free(work), ~being_read).subquery()
-    turn = func.row_number().over(partition_by=first.c.host, order_by=first.c.id)
-    hosts = select(first.c.id, first.c.host, turn.label("turn")).where(first.c.nth == 1).subquery()
-    reading = (
-        select(sibling.host, func.count().label("now"))
-        .where(sibling.state == "waiting", sibling.lease_until > work.now)
-        .group_by(sibling.host)
-        .subquery()
-    )
-    places = PER_HOST - func.coalesce(reading.c.now, 0)
-    chosen = (
-        select(hosts.c.id)
-        .outerjoin(reading, reading.c.host == hosts.c.host)
-        .where(hosts.c.turn <= places)
-        .order_by(hosts.c.turn, hosts.c.id)
-        .limit(limit)
-        .subquery()
-    )
-    return select(Letter).where(Letter.id.in_(select(chosen.c.id))).order_by(Letter.id)
+def _in_turn(work: Work, limit: int, after: str, held: Sequence[_Held]) -> list[int]:
+    signers = {letter.signer for letter in held}
+    busy = Counter(letter.host for letter in held)
+    free: list[list[int]] = []  # of each host, in order
+    for host in _hosts_from(work, after):
+        if len(free) >= limit:
+            break
+        if busy[host] < PER_HOST and (letters := _first_of_each_signer(work, host, signers)):
+            free.append(letters[: PER_HOST - busy[host]])
+    rounds = zip_longest(*free)
+    return [letter_id for turn in rounds for letter_id in turn if letter_id is not None][:limit]
 
 
-def _park_what_kills(work: Work) -> None:
-    work.execute(
-        update(Letter)
-        .where(_free(work), Letter.lease_owner.is_not(None), Letter.tries >= CRASHES)
-        .values(state="parked", outcome="whoever read it was killed by it", lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
+def _hosts_from(work: Work, after: str) -> list[str]:
+    """Every host with a letter that waits, in a circle that begins behind `after`."""
+    # One look into the index per host: DISTINCT would read the whole queue.
+    waits = Letter.state == "waiting"
+    hosts = select(func.min(Letter.host).label("host")).where(waits).cte("hosts", recursive=True)
+    following = select(func.min(Letter.host)).where(waits, Letter.host > hosts.c.host).scalar_subquery()
+    hosts = hosts.union_all(select(following).where(hosts.c.host.is_not(None)))
+    names = [host for host in work.scalars(select(hosts.c.host)) if host is not None]
+    return sorted(names, key=lambda host: (host <= after, host))
+
+
+def _first_of_each_signer(work: Work, host: str, being_read: set[str]) -> list[int]:
+    rows = work.execute(
+        select(Letter.id, Letter.signer)
+        .where(Letter.state == "waiting", Letter.host == host, Letter.signer.not_in(being_read), _free(work))
+        .order_by(Letter.id)
+        .limit(AHEAD)
     )
+    first: dict[str, int] = {}
+    for letter_id, signer in rows:
+        first.setdefault(signer, letter_id)
+    return list(first.values())
 
 
 def renew(work: Work, owner: str, ids: Sequence[int]) -> None:
@@ -137,6 +166,14 @@ def release(work: Work, owner: str) -> None:
         .where(Letter.lease_owner == owner, Letter.state == "waiting")
         .values(lease_owner=None, lease_until=None)
     )
+
+
+def take_over(work: Work, is_dead: Callable[[str], bool]) -> int:
+    """Ends the leases of readers that are dead; says how many letters that frees."""
+    held = select(Letter.lease_owner).where(Letter.state == "waiting", Letter.lease_until > work.now).distinct()
+    dead = [owner for owner in work.scalars(held) if owner and is_dead(owner)]
+    ended = update(Letter).where(Letter.state == "waiting", Letter.lease_owner.in_(dead)).values(lease_until=work.now)
+    return cast(CursorResult[Any], work.execute(ended)).rowcount if dead else 0
 
 
 def done(work: Work, letter_id: int, outcome: str, *, owner: str) -> None:

@@ -497,7 +497,7 @@ class Letter(Table):
     __tablename__ = "letters"
     __table_args__ = (
         UniqueConstraint("signer", "digest"),
-        Index(None, "state", "next_try_at", "id"),
+        Index(None, "state", "host", "id"),
         NEVER_REUSED,
     )
 
@@ -537,9 +537,8 @@ class Fact(Table):
 
 
 Index(
-    "ix_deliveries_waiting",
-    Delivery.host,
-    Delivery.id,
-    sqlite_where=text("parked_at IS NULL"),
-    postgresql_where=text("parked_at IS NULL"),
+    "ix_letters_being_read",
+    Letter.lease_owner,
+    sqlite_where=text("lease_owner IS NOT NULL"),
+    postgresql_where=text("lease_owner IS NOT NULL"),
 )

@@ -194,3 +194,15 @@ async def test_a_clock_that_went_astray_does_not_hold_a_letter_up(accept, claim,
     await claim()
     clock.forward(days=-400)
     assert len(await claim()) == 1
+
+
+async def test_hosts_have_their_turn_in_a_circle(accept, claim, storage):
+    """DOS-02: with more hosts than places, those late in the alphabet are not left waiting."""
+    for host in "abc":
+        await accept(f"from {host}", f"https://{host}.test/u/bo")
+    [first] = await storage.write(letters.claim, "reader", 1)
+    [second] = await storage.write(letters.claim, "reader", 1, after=first.host)
+    await accept("another from a", "https://a.test/u/eve")
+    [third] = await storage.write(letters.claim, "reader", 1, after=second.host)
+    assert [one.host for one in (first, second, third)] == ["a.test", "b.test", "c.test"]
+    assert words(await storage.write(letters.claim, "reader", 1, after=third.host)) == ["another from a"]

@@ -111,7 +111,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("signer", "digest", name=op.f("uq_letters_signer_digest")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_letters_state_next_try_at_id"), "letters", ["state", "next_try_at", "id"], unique=False)
+    op.create_index(
+        "ix_letters_being_read",
+        "letters",
+        ["lease_owner"],
+        unique=False,
+        sqlite_where=sa.text("lease_owner IS NOT NULL"),
+        postgresql_where=sa.text("lease_owner IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_letters_state_host_id"), "letters", ["state", "host", "id"], unique=False)
     op.create_table(
         "tombstones",
         sa.Column("uri", sa.Text(), nullable=False),
@@ -390,14 +398,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_deliveries_host_parked_at_id"), "deliveries", ["host", "parked_at", "id"], unique=False)
     op.create_index(op.f("ix_deliveries_inbox_about_id"), "deliveries", ["inbox", "about", "id"], unique=False)
-    op.create_index(
-        "ix_deliveries_waiting",
-        "deliveries",
-        ["host", "id"],
-        unique=False,
-        sqlite_where=sa.text("parked_at IS NULL"),
-        postgresql_where=sa.text("parked_at IS NULL"),
-    )
     op.create_table(
         "aliases",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
