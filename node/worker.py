@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from node.fediverse import leases
 from node.fediverse.hosts import probe_dead_hosts
 from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
 from node.fediverse.sending import Sender
 from node.node import Node
-from storage import backoff, hosts, letters, queues
+from storage import backoff, deliveries, hosts, letters, queues
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Worker:
         """Works until `stop`."""
         self._stop.clear()
         self._stopped.clear()
+        await self._take_over()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep("letters", lambda: self._reader.run(self._stop)))
@@ -53,9 +55,17 @@ class Worker:
 
     async def until_idle(self) -> None:
         """Works until nothing is due at the clock's present."""
+        await self._take_over()
         await self._on_time()
         while await self._reader.read_due() + await self._sender.send_due():
             pass
+
+    async def _take_over(self) -> None:
+        """Frees what a worker of this machine held when it was killed."""
+        letters_freed = await self._node.storage.write(letters.take_over, leases.is_dead)
+        hosts_freed = await self._node.storage.write(deliveries.take_over, leases.is_dead)
+        if letters_freed or hosts_freed:
+            log.info("taking over from a dead worker: %d letters, %d hosts", letters_freed, hosts_freed)
 
     async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
         """Runs one part until we are stopped, again after a fault."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from federation.errors import FederationError, Unreachable
+from node.fediverse import leases
 from node.fediverse.crew import Crew, pause
 from node.forum.errors import Refusal
 from node.node import Node
@@ -30,9 +31,10 @@ class Reader:
     def __init__(self, node: Node, process: Process) -> None:
         self._node = node
         self._process = process
-        self._owner = secrets.token_hex(6)
+        self._owner = leases.owner()
         self._crew = Crew(AT_ONCE)
         self._reading: set[int] = set()
+        self._last_host = ""  # hosts have their turn in a circle
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until `stop` is set; then ends what was begun and gives the rest back."""
@@ -65,7 +67,10 @@ class Reader:
     async def _begin(self) -> int:
         if not self._crew.free:
             return 0
-        taken = await self._node.storage.write(letters.claim, self._owner, self._crew.free)
+        taken = await self._node.storage.write(letters.claim, self._owner, self._crew.free, after=self._last_host)
+        if taken:
+            last = self._last_host
+            self._last_host = max((letter.host for letter in taken), key=lambda host: (host <= last, host))
         for letter in taken:
             if letter.crashed:
                 # Perhaps it kills whoever reads it: then it should take no other with it (REL-21).

@@ -7,6 +7,7 @@ from collections import deque
 
 from federation.claims import Scheme
 from federation.client import Outcome
+from node.fediverse import leases
 from node.fediverse.crew import Crew, pause
 from node.fediverse.keys import Keyring
 from node.node import Node
@@ -24,6 +25,7 @@ IN_FLIGHT = 4  # per host
 IN_VAIN = 3  # failures without a success after which a host is left alone for now
 ROUND_ENDS = 30.0  # seconds; then nothing more is begun, so that the last two knocks end within the lease
 POLL = 1.0  # the queue is the truth; a bell that was not heard costs a second
+LOOK = 0.25  # seconds between two looks for hosts while most places are taken
 DRAIN = 25.0  # what is in flight may end when we are stopped
 
 # What an administrator wants to see without asking; all that went well is for debugging.
@@ -37,8 +39,9 @@ class Sender:
         self._node = node
         self._keyring = keyring
         self._chance = chance
-        self._owner = secrets.token_hex(6)
+        self._owner = leases.owner()
         self._crews = {True: Crew(STEADY_HOSTS), False: Crew(UNSURE_HOSTS)}
+        self._looked = {True: float("-inf"), False: float("-inf")}
         self._stopping = False
         self._rounds: list[Round] = []  # sent, not yet written down
         self._settling = asyncio.Lock()
@@ -80,8 +83,11 @@ class Sender:
 
     async def _begin(self) -> int:
         began = 0
+        now = asyncio.get_running_loop().time()
         for steady, crew in self._crews.items():
-            if crew.free:
+            # Looking for hosts costs the same for one as for many: not again for each place that gets free.
+            if crew.free >= crew.most // 4 or (crew.free and now - self._looked[steady] >= LOOK):
+                self._looked[steady] = now
                 for claim in await self._claim(steady, crew.free):
                     crew.start(self._serve(claim))
                     began += 1
