@@ -1,0 +1,124 @@
+"""Nodes of ours as processes of their own, to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.app import Parts, opened
+from node.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+READY = "ready"
+SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@dataclass
+class Installation:
+    """A node on disk: its settings, and the processes that were started on it."""
+
+    settings: Settings
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, data: Path, database_url: str, *peers: str) -> Installation:
+        """A development node at a free loopback port that may reach exactly these peers."""
+        origin = f"http://127.0.0.1:{free_port()}"
+        return cls(
+            Settings(
+                origin=origin,
+                data=data,
+                database_url=database_url,
+                listen=origin.removeprefix("http://"),
+                development=True,
+                dev_peers=frozenset(peers),
+                log_level="info",
+            )
+        )
+
+    @property
+    def origin(self) -> str:
+        return self.settings.origin
+
+    @asynccontextmanager
+    async def inside(self) -> AsyncIterator[Parts]:
+        """The node opened in this process too, without doors or worker."""
+        async with opened(self.settings, migrate=False) as parts:
+            yield parts
+
+    async def start(self, *command: str) -> asyncio.subprocess.Process:
+        """A process of the node, once it says that it is ready."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "node",
+            *command,
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self.running.append(process)
+        assert process.stdout is not None
+        said = []
+        async with asyncio.timeout(SECONDS):
+            while line := await process.stdout.readline():
+                said.append(line.decode())
+                if READY in line.decode():
+                    return process
+        raise AssertionError(f"{command} did not start:\n{''.join(said)}")
+
+    async def run(self, *command: str) -> str:
+        """A command to its end; answers what it said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "node",
+            *command,
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(SECONDS):
+            said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()
+        return said.decode()
+
+    async def kill(self, process: asyncio.subprocess.Process) -> None:
+        """kill -9."""
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        self.running.remove(process)
+
+    async def clean_up(self) -> None:
+        for process in list(self.running):
+            await self.kill(process)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FOLKMOOT_")}
+        settings = self.settings
+        return kept | {
+            "PYTHONUNBUFFERED": "1",
+            "FOLKMOOT_ORIGIN": settings.origin,
+            "FOLKMOOT_DATA": str(settings.data),
+            "FOLKMOOT_DATABASE_URL": settings.database_url,
+            "FOLKMOOT_LISTEN": settings.listen,
+            "FOLKMOOT_DEVELOPMENT": "true",
+            "FOLKMOOT_DEV_PEERS": ",".join(sorted(settings.dev_peers)),
+        }
