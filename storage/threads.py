@@ -17,6 +17,7 @@ from storage.work import Work
 PAGE = 50  # items; what people read at one sitting, and 0.1 ms to load at any size of thread
 DEPTH = 100  # levels of a path; deeper replies become siblings there (PostgreSQL's index rows are limited)
 SEGMENT = 7  # digits of a number in a path: ten million items a thread
+SLUG_OF_THE_GONE = "gone"  # a slug tells the title
 REPLIES_SHOWN = 500  # ids on the first `replies` page: as many as Mastodon reads
 
 
@@ -248,6 +249,7 @@ class ThreadCard:
     slug: str
     group: str
     group_title: str
+    opening: str  # its state: visible, or deleted with answers that stay
     author: Person | None
     html: str  # of the opening
     private: bool
@@ -335,7 +337,7 @@ def thread_page(
         row.uid,
         first.uri,
         row.title,
-        row.slug,
+        row.slug if items[first.id].state == "visible" else SLUG_OF_THE_GONE,
         group,
         row.private,
         row.locked_at is not None,
@@ -464,23 +466,33 @@ def cards(
     viewer: int | None,
     group_id: int | None = None,
     author_id: int | None = None,
-    limit: int = 30,
+    pinned: bool | None = None,
+    limit: int | None = 30,
     before: tuple[datetime, int] | None = None,
 ) -> list[ThreadCard]:
-    """Threads the viewer can see, pinned ones of a group first, then by their latest activity."""
+    """Threads the viewer can see, by their latest activity; `pinned`: only those that are, or only the others.
+
+    Not those whose opening a moderator took away, nor those of which nothing but a deleted opening is left.
+    """
     author = aliased(Actor)
     group_actor = aliased(Actor)
     query = (
-        select(Thread, group_actor.name, group_actor.display_name, Comment, author, visibility.author_heard())
+        select(Thread, group_actor.name, group_actor.display_name, Comment, author)
         .join(Group, Group.actor_id == Thread.group_id)
         .join(group_actor, group_actor.id == Thread.group_id)
         .join(Comment, (Comment.thread_id == Thread.id) & (Comment.number == 0))
         .outerjoin(author, author.id == Comment.author_id)
-        .where(visibility.thread_seen_by(viewer), visibility.author_heard())
+        .where(
+            visibility.thread_seen_by(viewer),
+            visibility.author_heard(),
+            (Comment.state == visibility.VISIBLE) | ((Comment.state == "deleted") & (Thread.comments_count > 0)),
+        )
         .limit(limit)
     )
     if group_id is not None:
-        query = query.where(Thread.group_id == group_id).order_by(Thread.pinned_at.is_(None))
+        query = query.where(Thread.group_id == group_id)
+    if pinned is not None:
+        query = query.where(Thread.pinned_at.is_not(None) if pinned else Thread.pinned_at.is_(None))
     if author_id is not None:
         query = query.where(Comment.author_id == author_id)
     if before is not None:
@@ -496,8 +508,9 @@ def cards(
             thread.slug,
             group_name,
             group_title or group_name,
+            first.state,
             as_person(wrote) if wrote is not None and first.state != "deleted" else None,
-            first.html if first.state == "visible" and heard else "",
+            first.html,
             thread.private,
             thread.locked_at is not None,
             thread.pinned_at is not None,
@@ -506,7 +519,7 @@ def cards(
             thread.last_activity_at,
             thread.comments_count,
         )
-        for thread, group_name, group_title, first, wrote, heard in work.execute(query)
+        for thread, group_name, group_title, first, wrote in work.execute(query)
     ]
 
 
@@ -519,17 +532,37 @@ class Said:
     thread_title: str
     slug: str
     group: str
+    group_title: str
+    opening: str  # state of the thread's opening, without which the title may not be shown
 
 
 def said_by(work: Work, actor_id: int, *, viewer: int | None, limit: int = 30) -> list[Said]:
     """The latest visible items of someone, newest first."""
+    return said(work, Comment.author_id == actor_id, viewer=viewer, limit=limit)
+
+
+def said(work: Work, which: ColumnElement[bool], *, viewer: int | None, limit: int) -> list[Said]:
+    """The latest visible items of a kind, newest first, each with its thread."""
     group_actor = aliased(Actor)
+    first = aliased(Comment)
     rows = work.execute(
-        _joined(select(Comment.id, Thread.uid, Thread.title, Thread.slug, group_actor.name))
+        _joined(select(Comment.id, first.id, Thread, group_actor.name, group_actor.display_name))
         .join(group_actor, group_actor.id == Thread.group_id)
-        .where(Comment.author_id == actor_id, visibility.comment_seen_by(viewer))
+        .join(first, (first.thread_id == Thread.id) & (first.number == 0))
+        .where(which, visibility.comment_seen_by(viewer))
         .order_by(Comment.id.desc())
         .limit(limit)
     ).all()
-    items = _items(work, [row[0] for row in rows], viewer)
-    return [Said(items[row[0]], row[1], row[2], row[3], row[4]) for row in rows]
+    items = _items(work, list({row_id for row in rows for row_id in row[:2]}), viewer)
+    return [
+        Said(
+            items[item_id],
+            thread.uid,
+            thread.title,
+            thread.slug if items[first_id].state == "visible" else SLUG_OF_THE_GONE,
+            group_name,
+            group_title or group_name,
+            items[first_id].state,
+        )
+        for item_id, first_id, thread, group_name, group_title in rows
+    ]

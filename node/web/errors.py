@@ -51,7 +51,9 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as answer:
         if answer.status < 400:
             return web.Response(
-                status=answer.status, headers={"Location": answer.headers["Location"], "Vary": "Accept"}
+                status=answer.status,
+                # A title can change and change back: whoever kept the way from one to the other would go in circles.
+                headers={"Location": answer.headers["Location"], "Vary": "Accept", "Cache-Control": "no-cache"},
             )
         return error_page(request, answer.status, headers={k: v for k, v in answer.headers.items() if k == "Allow"})
     except Refusal as refusal:

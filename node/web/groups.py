@@ -130,18 +130,13 @@ def list_threads(
     work: Work, group_id: int, *, viewer: int | None, before: tuple[datetime, int] | None = None
 ) -> Listing:
     """Every pinned thread with the latest others, or the others before a place in their order."""
-    wanted = LISTED + 1
-    while True:
-        found = stored_threads.cards(work, viewer=viewer, group_id=group_id, limit=wanted, before=before)
-        pinned = [card for card in found if card.pinned]
-        others = [card for card in found if not card.pinned]
-        # Pinned ones come first whatever `before` says: ask again with room for them.
-        if len(found) < wanted or len(others) > LISTED:
-            break
-        wanted = LISTED + 1 + max(len(pinned), wanted - LISTED)
+    pinned = []
+    if before is None:
+        pinned = stored_threads.cards(work, viewer=viewer, group_id=group_id, pinned=True, limit=None)
+    others = stored_threads.cards(work, viewer=viewer, group_id=group_id, pinned=False, limit=LISTED + 1, before=before)
     latest = others[:LISTED]
     older = _place_in_order(latest[-1]) if len(others) > LISTED else None
-    return Listing(tuple(pinned) if before is None else (), tuple(latest), older)
+    return Listing(tuple(pinned), tuple(latest), older)
 
 
 def _place_in_order(card: ThreadCard) -> str:

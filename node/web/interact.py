@@ -12,6 +12,7 @@ from node.node import NODE, Node
 from node.web import addresses, look
 from node.web.look import Head
 from node.web.threads import path_of as page_path_of
+from node.web.threads import title_of
 from storage import groups, people, threads
 from storage.work import Work
 
@@ -96,7 +97,7 @@ def find(work: Work, uri: str, viewer: int | None) -> Subject | None:
             return None
         path = page_path_of(page) + addresses.item_place(item.number)
         author = item.author.name if item.author else None
-        return Subject(uri, path, "item", page.title, author, item.number, page.group.hue)
+        return Subject(uri, path, "item", title_of(page.title, page.opening.state), author, item.number, page.group.hue)
     actor = people.by_uri(work, uri)
     if actor is None or not actor.local or actor.state != "active":
         return None

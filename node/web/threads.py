@@ -14,7 +14,7 @@ from node.web import addresses, errors, look, tree
 from node.web.look import Head
 from storage import groups, threads
 from storage.schema import Thread
-from storage.threads import Item, ThreadPage
+from storage.threads import ThreadPage
 from storage.work import Work
 
 PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?", re.DOTALL)  # what follows the uid is decoration
@@ -117,7 +117,7 @@ def _head(page: ThreadPage, path: str, after: int | None, authority: str) -> Hea
     if author is not None:
         creator = f"{author.handle}@{authority}" if author.local else author.handle
     return Head(
-        title=title_of(page.title, page.opening),
+        title=title_of(page.title, page.opening.state),
         path=f"{path}?after={after}" if after else path,
         description=text.plain(page.opening.html, DESCRIPTION),
         alternate=page.uri,
@@ -130,9 +130,9 @@ def _head(page: ThreadPage, path: str, after: int | None, authority: str) -> Hea
     )
 
 
-def title_of(title: str, opening: Item) -> str:
-    """The thread's title, unless its words may not be shown."""
-    return title if opening.state == "visible" else _("A thread whose opening is gone")
+def title_of(title: str, opening: str) -> str:
+    """The thread's title, unless the state of its opening says that its words may not be shown."""
+    return title if opening == "visible" else _("A thread whose opening is gone")
 
 
 def _number(request: web.Request, name: str) -> int | None:

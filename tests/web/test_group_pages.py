@@ -103,3 +103,42 @@ async def test_a_person_has_no_page_among_the_groups_nor_a_group_among_people(mo
     await moot.person("ana")
     assert (await moot.get("/g/ana")).status == 404
     assert (await moot.get("/u/commons")).status == 404
+
+
+async def test_a_thread_whose_opening_was_removed_is_on_no_list(moot):
+    group, ana = await moot.group(), await moot.person("ana")
+    thread = await moot.thread(group, ana, "Buy my watches", "So cheap.")
+    await moot.say(thread, ana, "I answered.")
+    await moot.change(thread, 0, state="removed", reason="an advertisement")
+    for path in ("/", "/g/commons"):
+        page = await moot.page(path)
+        assert "watches" not in page.source.lower()
+        assert "A thread whose" not in page.text()
+    person = await moot.page("/u/ana")
+    assert "I answered." in person.text()
+    assert "A thread whose opening is gone" in person.text()
+    assert "watches" not in person.source.lower()
+    assert (await moot.get(person.one("h3").find("*").get("href").partition("?")[0])).status == 200
+
+
+async def test_a_thread_with_a_deleted_opening_is_listed_for_its_answers_and_says_so(moot):
+    group, ana = await moot.group(), await moot.person("ana")
+    answered, alone = [await moot.thread(group, ana, f"Sheds {n}") for n in range(2)]
+    await moot.say(answered, await moot.person("bob"), "I answered.")
+    for thread in (answered, alone):
+        await moot.change(thread, 0, state="deleted", html="")
+    page = await moot.page("/g/commons")
+    assert [page.text(title) for title in page.all("h3")] == ["A thread whose opening is gone"]
+    assert "ana" not in page.text(page.one("article", class_="row")).lower()
+    assert "Sheds" not in page.source
+
+
+async def test_a_pinned_thread_is_never_on_an_older_page(moot):
+    group, ana = await moot.group(), await moot.person("ana")
+    for number in range(31):
+        await moot.thread(group, ana, f"Thread {number}", pinned_at=NOW if number == 0 else None)
+    await moot.thread(group, ana, "The latest")
+    first = await moot.page("/g/commons")
+    older = await moot.page(first.one("a", rel="next").get("href"))
+    assert "Thread 0" in first.text()
+    assert [older.text(title) for title in older.all("h3")] == ["Thread 1"]

@@ -264,6 +264,7 @@ async def test_a_deleted_opening_is_gone_but_what_others_said_stays(moot, people
     path, uid = await moot.path(thread), (await moot.item(thread, 0)).uid
     assert (await moot.get(path)).status == 410
     await moot.say(thread, people[1], "I answered.")
+    path = path.replace("-who-pays", "-gone")
     response = await moot.get(f"/post/{uid}")
     assert response.status == 410
     assert path in await response.text()
@@ -277,9 +278,12 @@ async def test_a_removed_opening_loses_its_words_and_its_title(moot, people, thr
     await moot.change(thread, 0, state="removed", reason="not ours")
     assert (await moot.get(await moot.path(thread))).status == 404
     await moot.say(thread, people[1], "I answered.")
-    page = await moot.page(await moot.path(thread))
+    moved = await moot.get(await moot.path(thread))
+    assert (moved.status, moved.headers["Cache-Control"]) == (301, "no-cache")
+    page = await moot.page(moved.headers["Location"])
     assert "Removed by a moderator." in page.text()
     assert "Who pays?" not in page.source
+    assert "who-pays" not in page.source
     assert "Tell" not in page.source
 
 
