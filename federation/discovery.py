@@ -57,6 +57,7 @@ def webfinger(
     origin: str,
     kind: Literal["Person", "Group", "Application"],
     former_names: tuple[str, ...] = (),
+    intents: bool = True,
 ) -> Document:
     """The JRD of an actor: Mastodon wants exactly this subject, and a typed self link that is the actor's id."""
     host = origin.partition("://")[2]
@@ -66,17 +67,20 @@ def webfinger(
         "links": [
             {"rel": "self", "type": ACTIVITY_JSON, "href": actor, "properties": {f"{AS2}#type": kind}},
             {"rel": _PROFILE, "type": "text/html", "href": page},
-            *(_intents(origin) if kind == "Person" else ()),  # nobody signs in as a group
+            *(_intents(origin) if intents and kind == "Person" else ()),  # nobody signs in as a group
         ],
     }
 
 
-def node_webfinger(*, origin: str, actor: str) -> Document:
+def node_webfinger(*, origin: str, actor: str, intents: bool = True) -> Document:
     """The JRD of the server itself: its actor (FEP-d556), and the intents for a visitor who typed only the host."""
     return {
         "subject": f"{origin}/",
         "aliases": [actor],
-        "links": [{"rel": f"{AS2}#Service", "type": ACTIVITY_JSON, "href": actor}, *_intents(origin)],
+        "links": [
+            {"rel": f"{AS2}#Service", "type": ACTIVITY_JSON, "href": actor},
+            *(_intents(origin) if intents else ()),
+        ],
     }
 
 

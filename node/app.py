@@ -10,7 +10,6 @@ from ssl import SSLContext
 
 from aiohttp import web
 
-from federation import inbox
 from federation.client import Client
 from federation.resolving import Resolver
 from federation.signatures import Signer
@@ -33,7 +32,6 @@ from storage.schema import Fact
 from storage.work import Storage, Work
 
 SIGNING = 2  # threads; RSA lets go of the interpreter while it signs
-LARGEST_FORM = inbox.LARGEST + 1024  # bytes; one that is too large for an inbox must get as far as being refused
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -123,7 +121,7 @@ def settle_in(work: Work, name: str) -> int:
 
 def make_app(parts: Parts) -> web.Application:
     """Both doors on one application."""
-    app = web.Application(middlewares=web_routes.middlewares(), client_max_size=LARGEST_FORM)
+    app = web.Application(middlewares=web_routes.middlewares(), client_max_size=fediverse.LARGEST_BODY)
     app[NODE] = parts.node
     app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring))
     app.add_routes(fediverse.routes())

@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this node is set up; see docs/settings in the README."""
+    """How this node is set up; the README lists the settings."""
 
     origin: str = field(metadata={"says": "public address of the node, e.g. https://moot.example; it can never change"})
     name: str = field(default="Folkmoot", metadata={"says": "name of the node, shown on every page"})
@@ -26,10 +26,10 @@ class Settings:
     language: str = field(default="en", metadata={"says": "language of the node's own pages"})
     data: Path = field(default=Path("var"), metadata={"says": "folder for the database, the secret and the media"})
     database_url: str = field(
-        default="", metadata={"says": "postgresql://… for PostgreSQL; empty: SQLite in the data folder"}
+        default="", repr=False, metadata={"says": "postgresql://… for PostgreSQL; empty: SQLite in the data folder"}
     )
     secret: str = field(
-        default="", metadata={"says": "seals the private keys; empty: kept in the data folder, mode 0600"}
+        default="", repr=False, metadata={"says": "seals the private keys; empty: kept in the data folder, mode 0600"}
     )
     listen: str = field(default="127.0.0.1:8080", metadata={"says": "address and port to serve on"})
     development: bool = field(default=False, metadata={"says": "allow http and the loopback peers named in dev_peers"})
@@ -150,7 +150,7 @@ def _origin(value: str) -> str:
     except ValueError:
         odd, port = True, None
     if odd or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise SettingsError(f"origin {value!r} is not an address such as https://moot.example")
+        raise SettingsError("origin is not an address such as https://moot.example")  # it may hold a password
     netloc = parts.netloc
     if port == {"http": 80, "https": 443}[parts.scheme]:
         netloc = netloc.rpartition(":")[0]

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, exists, func, or_, select, update
 
-from storage.schema import Actor, Comment, Follow, Handle, Host, Key, Membership, Reach, Tombstone
+from storage.schema import Actor, Block, Comment, Follow, Handle, Host, Key, Membership, Reach, Tombstone
 from storage.work import Work
 
 
@@ -224,34 +224,34 @@ class Inbox:
     dialect: str  # of the host: microblog, forum, discourse
 
 
-def inboxes_of(work: Work, actor_ids: set[int], *, shared: bool = True) -> set[Inbox]:
-    """The inboxes of these actors elsewhere, each once, shared where there is one; blocked hosts have none."""
-    found: set[Inbox] = set()
-    rows = work.execute(
-        select(Actor.inbox, Actor.shared_inbox, Actor.host, Host.dialect)
-        .outerjoin(Host, Host.host == Actor.host)
-        .where(Actor.id.in_(actor_ids), Actor.local.is_(False), Actor.state == "active", Host.blocked_at.is_(None))
-    )
-    for inbox, shared_inbox, host, dialect in rows:
-        found.add(Inbox((shared and shared_inbox) or inbox, host, dialect or "microblog"))
-    return found
+def inboxes_of(work: Work, actor_ids: set[int], *, sender_id: int, shared: bool = True) -> set[Inbox]:
+    """The inboxes of these actors elsewhere, each once, shared where there is one.
+
+    Blocked hosts have none, and whoever blocks the sender wants nothing from them.
+    """
+    blocks = exists().where(Block.actor_id == Actor.id, Block.target_id == sender_id)
+    return _inboxes(work, _elsewhere().where(Actor.id.in_(actor_ids), ~blocks), shared=shared)
 
 
 def follower_inboxes(work: Work, target_id: int) -> set[Inbox]:
     """The inboxes elsewhere of everyone who follows the target."""
-    rows = work.execute(
+    following = _elsewhere().join(Follow, Follow.follower_id == Actor.id)
+    return _inboxes(work, following.where(Follow.target_id == target_id, Follow.state == "accepted"))
+
+
+def _elsewhere() -> Select[str, str | None, str, str]:
+    return (
         select(Actor.inbox, Actor.shared_inbox, Actor.host, Host.dialect)
-        .join(Follow, Follow.follower_id == Actor.id)
         .outerjoin(Host, Host.host == Actor.host)
-        .where(
-            Follow.target_id == target_id,
-            Follow.state == "accepted",
-            Actor.local.is_(False),
-            Actor.state == "active",
-            Host.blocked_at.is_(None),
-        )
+        .where(Actor.local.is_(False), Actor.state == "active", Host.blocked_at.is_(None))
     )
-    return {Inbox(shared or inbox, host, dialect or "microblog") for inbox, shared, host, dialect in rows}
+
+
+def _inboxes(work: Work, query: Select[str, str | None, str, str], *, shared: bool = True) -> set[Inbox]:
+    return {
+        Inbox((shared and shared_inbox) or inbox, host, dialect or "microblog")
+        for inbox, shared_inbox, host, dialect in work.execute(query)
+    }
 
 
 def reached_inboxes(work: Work, actor_id: int) -> set[Inbox]:

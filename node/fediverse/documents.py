@@ -18,6 +18,9 @@ from storage.schema import Actor, Comment
 from storage.work import Work
 
 KEPT = 4096  # documents, of a few KB each
+INTENTS = (
+    False  # FEP-3b86 and OStatus links lead our own people to pages for those who are signed in; there are none yet
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,7 @@ def webfinger(work: Work, resource: str) -> tuple[int, Document]:
         return 404, missing
     node_actor = f"{work.origin}/actor"
     if asked.name is None and asked.uri in (None, work.origin):
-        return 200, discovery.node_webfinger(origin=work.origin, actor=node_actor)
+        return 200, discovery.node_webfinger(origin=work.origin, actor=node_actor, intents=INTENTS)
     actor = people.by_name(work, asked.name) if asked.name else people.by_uri(work, asked.uri or "")
     if actor is None and asked.name is not None and people.by_uri(work, node_actor) is not None:
         own = people.by_uri(work, node_actor)
@@ -240,6 +243,7 @@ def webfinger(work: Work, resource: str) -> tuple[int, Document]:
         origin=work.origin,
         kind=kind,
         former_names=tuple(people.former_names(work, actor.id)),
+        intents=INTENTS,
     )
 
 

@@ -8,6 +8,7 @@ from federation.addresses import authority, canonical
 from federation.budget import Budget
 from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
 from node.fediverse.fetching import fetch_object
+from node.fediverse import actors
 from node.forum import people as forum_people
 from node.forum import text
 from node.forum.errors import NotFound, Refusal
@@ -167,6 +168,8 @@ def _answer(work: Work, activity: Activity, sender: Actor, *, accepted: bool) ->
 def _ours(work: Work, uri: str | None) -> Actor:
     actor = people.by_uri(work, uri) if uri else None
     if actor is None or not actor.local or actor.state != "active" or actor.kind == "application":
+        raise NotFound("There is no such actor here.")
+    if not actors.is_shown(work, actor):  # answered like one that is not there: with nothing
         raise NotFound("There is no such actor here.")
     return actor
 

@@ -3,6 +3,7 @@
 Each function writes activities and deliveries inside the transaction of the change that caused it.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from federation import activities, notes
@@ -50,7 +51,7 @@ def publish_thread(work: Work, opening: Comment) -> None:
     received = _letter(work, opening.uri)
     if author.local:
         bodies = _creates(work, opening, author)
-        to = people.follower_inboxes(work, author.id) | _mentioned(work, opening)
+        to = people.follower_inboxes(work, author.id) | _mentioned(work, opening.mentions, author)
         deliveries.enqueue(
             work,
             uri=bodies[0],
@@ -78,8 +79,8 @@ def publish_comment(work: Work, comment: Comment) -> None:
     quiet = settings.comments == "quiet"
     if author.local:
         uri, microblog, forum = _creates(work, comment, author)
-        concerned = people.inboxes_of(work, _concerned(work, thread, comment))
-        concerned |= people.follower_inboxes(work, author.id) | _mentioned(work, comment)
+        concerned = people.inboxes_of(work, _concerned(work, thread, comment), sender_id=author.id)
+        concerned |= people.follower_inboxes(work, author.id) | _mentioned(work, comment.mentions, author)
         activity_id = deliveries.enqueue(
             work,
             uri=uri,
@@ -150,7 +151,7 @@ def publish_erasure(
         delete = _delete(work, comment, author, group)
         to = _holders(work, thread, comment, author, group, reacted)
         to |= people.reached_inboxes(work, author.id) | people.reached_inboxes(work, group.id)
-        to |= people.inboxes_of(work, {a.id for uri, _ in mentioned if (a := people.by_uri(work, uri)) is not None})
+        to |= _mentioned(work, mentioned, author)
         body = serialise(delete)
         deliveries.enqueue(
             work,
@@ -274,7 +275,7 @@ def _announce(
     if not plain:
         to = _of(FORUM, to)
     # The author's own server needs its copy back: Lemmy shows a post as pending until then.
-    to |= _of(FORUM, people.inboxes_of(work, {author.id}))
+    to |= _of(FORUM, people.inboxes_of(work, {author.id}, sender_id=group.id))
     if not to:
         return
     followers = f"{group.uri}/followers"
@@ -352,9 +353,9 @@ def _concerned(work: Work, thread: Thread, comment: Comment) -> set[int]:
     return concerned
 
 
-def _mentioned(work: Work, comment: Comment) -> set[Inbox]:
-    found = (people.by_uri(work, uri) for uri, _ in comment.mentions)
-    return people.inboxes_of(work, {actor.id for actor in found if actor is not None})
+def _mentioned(work: Work, mentions: Iterable[Sequence[str]], author: Actor) -> set[Inbox]:
+    found = (people.by_uri(work, uri) for uri, _ in mentions)
+    return people.inboxes_of(work, {actor.id for actor in found if actor is not None}, sender_id=author.id)
 
 
 def _holders(
@@ -362,7 +363,11 @@ def _holders(
 ) -> set[Inbox]:
     """Everyone who may hold a copy: followers of author and group, participants, likers, boosters, who answered it."""
     ids = _concerned(work, thread, comment) | set(reacted) | threads.answering_ids(work, comment.id)
-    holders = people.inboxes_of(work, ids) | people.follower_inboxes(work, author.id) | _mentioned(work, comment)
+    holders = (
+        people.inboxes_of(work, ids, sender_id=author.id)
+        | people.follower_inboxes(work, author.id)
+        | _mentioned(work, comment.mentions, author)
+    )
     return holders | _of(PLAIN, people.follower_inboxes(work, group.id))
 
 
@@ -384,7 +389,7 @@ def publish_reaction(work: Work, comment: Comment, actor: Actor, kind: str, *, u
         activity = build(uri, actor.uri, comment.uri, [author.uri, PUBLIC], [], audience=group.uri)
         if undone is not None:
             activity = activities.undo(deliveries.mint(work), actor.uri, activity, [author.uri, PUBLIC], [])
-        to = people.inboxes_of(work, {author.id}, shared=False)
+        to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False)
         if kind == "dislike":
             to = _of(FORUM, to)  # nobody else knows what it is
         body = serialise(activity)

@@ -113,7 +113,7 @@ def publish_erasure(work: Work, remark: Remark, author: Actor) -> None:
 def publish_like(work: Work, actor: Actor, uri: str, author: Actor, *, undone: bool) -> None:
     """Like, or its Undo with the Like embedded, to the author's own inbox."""
     said = deliveries.latest_about(work, actor.id, "Like", uri)
-    to = people.inboxes_of(work, {author.id}, shared=False)
+    to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False)
     if not undone:
         if said is None or deliveries.latest_about(work, actor.id, "Undo", uri, after=said.id) is not None:
             _send(work, activities.like(deliveries.mint(work), actor.uri, uri, [author.uri, PUBLIC]), actor, uri, to)
@@ -136,7 +136,7 @@ def _recipients(work: Work, remark: Remark, author: Actor) -> set[Inbox]:
     ids = {remark.answered_id} | ({remark.group_id} if remark.group_id is not None else set())
     mentioned = (people.by_uri(work, uri) for uri, _ in remark.mentions)
     ids |= {actor.id for actor in mentioned if actor is not None}
-    return people.inboxes_of(work, ids) | people.follower_inboxes(work, author.id)
+    return people.inboxes_of(work, ids, sender_id=author.id) | people.follower_inboxes(work, author.id)
 
 
 def _send(work: Work, activity: Document, actor: Actor, about: str, to: set[Inbox], *, always: bool = False) -> None:

@@ -23,6 +23,7 @@ from federation.inbox import Received
 from node import VERSION
 from node.fediverse import actors, documents
 from node.fediverse.documents import Answer, Documents
+from node.fediverse.pace import Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 AS2 = "application/activity+json"
 AS2_TYPES = (AS2, "application/ld+json")
+LARGEST_BODY = inbox.LARGEST + 1024  # bytes; one that is too large must get as far as being refused in our words
 RETRY_AFTER = 60  # seconds; said with every 503 of ours
 BLOCKS_KEPT = 1.0  # seconds: so long may another process's block take to be felt before the key is looked for
 
@@ -48,6 +50,7 @@ class Door:
         self._dialects: dict[str, str] = {}
         self._looked_at = -BLOCKS_KEPT
         self._changes: int | None = None
+        self.pace = Pace()
 
     async def look_at_hosts(self, *, exactly: bool = False) -> None:
         """Keeps blocks and dialects in memory while nothing changed; PostgreSQL is asked each second, or `exactly`."""
@@ -194,6 +197,7 @@ async def nodeinfo(request: web.Request) -> web.StreamResponse:
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Ignored, 202),
+    (TooMany, 429),
     (UnsupportedType, 415),
     (TooLarge, 413),
     (Malformed, 400),
@@ -219,6 +223,8 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
 
 
 async def _opened(door: Door, request: web.Request) -> Received:
+    if (wait := door.pace.wait_of(signatures.claimed_host(_raw_headers(request)), time.monotonic())) is not None:
+        raise TooMany(wait)
     if not request.raw_path.startswith("/"):
         raise Malformed("the request names another server")  # absolute form: whose host would be taken for ours
     if not any(name.lower() == b"content-encoding" for name, _ in request.raw_headers):
@@ -289,6 +295,8 @@ def _refused(request: web.Request, error: Exception) -> web.Response:
         reference = token_hex(6)
         log.exception("inbox: our fault %s, at %s", reference, request.path)
         return _said(503, f"Something is wrong here ({reference}). Try again later.")
+    if isinstance(error, TooMany):
+        return _said(429, "Too many letters at once; the rest is welcome later.", error.wait)
     if isinstance(error, StorageUnavailable):
         log.error("inbox: the database did not take a letter: %s", error)
         return _said(503, "The database is busy. Try again later.")

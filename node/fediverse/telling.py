@@ -54,7 +54,7 @@ def _to_one(
         always=always,
         microblog=body,
         forum=body,
-        to=people.inboxes_of(work, {recipient.id}, shared=False),
+        to=people.inboxes_of(work, {recipient.id}, sender_id=sender.id, shared=False),
     )
 
 

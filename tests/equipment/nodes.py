@@ -49,6 +49,7 @@ class Moot:
     site: Site
     session: aiohttp.ClientSession
     host: str
+    app: web.Application
 
     @property
     def node(self) -> Node:
@@ -213,7 +214,8 @@ async def raise_node(
             make_key=lambda: next(_made_before()),
         )
     )
-    runner = web.AppRunner(make_app(parts), access_log=None)
+    app = make_app(parts)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     plain = web.TCPSite(runner, "127.0.0.1", 0)
@@ -226,7 +228,7 @@ async def raise_node(
     if world is not None:
         world.routes[host] = ("127.0.0.1", site.port)
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    return Moot(parts, site, session, host)
+    return Moot(parts, site, session, host, app)
 
 
 async def raise_development_node(
@@ -246,9 +248,10 @@ async def raise_development_node(
         dev_peers=frozenset(peers),
     )
     parts = await stack.enter_async_context(opened(settings, now=clock, migrate=False))
-    runner = web.AppRunner(make_app(parts), access_log=None)
+    app = make_app(parts)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", port).start()
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    return Moot(parts, Site(port, 0), session, host)
+    return Moot(parts, Site(port, 0), session, host, app)

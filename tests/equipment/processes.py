@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,7 +102,8 @@ class Installation:
 
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         """kill -9."""
-        process.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself
+            process.send_signal(signal.SIGKILL)
         await process.wait()
         self.running.remove(process)
 

@@ -94,7 +94,11 @@ async def test_nobody_undoes_the_follow_of_another(node: Moot, world: ScriptedSe
     follow = maria.follow(garden)
     await maria.post(f"{garden}/inbox", follow)
     await node.settle()
-    for undo in (mallory.undo(follow), mallory.undo({**follow, "actor": mallory.uri}), mallory.activity("Undo", follow["id"])):
+    for undo in (
+        mallory.undo(follow),
+        mallory.undo({**follow, "actor": mallory.uri}),
+        mallory.activity("Undo", follow["id"]),
+    ):
         await mallory.post(f"{garden}/inbox", undo)
     await node.settle()
 
@@ -121,8 +125,10 @@ async def test_a_secret_group_answers_like_one_that_is_not_there(node: Moot, wor
     assert inboxes[0].body == inboxes[1].body
     assert [status for status, _, _ in fingers] == [404, 404]
     assert fingers[0][2] == fingers[1][2]
+    await maria.post(f"{node.origin}/inbox", maria.follow(secret))
     await node.settle()
     assert await node.follower_count(secret) == 0
+    assert world.letters == []  # not even a Reject tells that it is there
 
 
 async def test_a_suspended_account_is_answered_403(node: Moot, world: ScriptedServer) -> None:
