@@ -11,6 +11,7 @@ from aiohttp import web
 
 from node.app import Parts, make_app, opened
 from node.logs import ACCESS, AccessLog
+from node.patience import Patience, PatientHandler
 from node.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,9 @@ log = logging.getLogger(__name__)
 FINISH = 10.0  # seconds that requests have to end once we are stopped
 GRACE = 30.0  # seconds for requests and worker together; what is not done then is done after the next start
 IDLE = 75.0  # seconds between two requests of one connection; proxies keep theirs for 60
+BACKLOG = 1024  # connections that wait to be taken: after an Announce hundreds of servers ask within a second
 LINGER = 5.0  # seconds in which the rest of a body that was refused is still read
+PATIENCE = Patience()
 
 
 class CannotListen(Exception):
@@ -26,23 +29,32 @@ class CannotListen(Exception):
 
 
 @asynccontextmanager
-async def listening(parts: Parts, host: str, port: int) -> AsyncIterator[int]:
+async def listening(parts: Parts, host: str, port: int, *, patience: Patience = PATIENCE) -> AsyncIterator[int]:
     """Both doors on that address; answers the port. At the end no request is taken, and those begun are finished."""
-    runner = web.AppRunner(
-        make_app(parts),
-        access_log=ACCESS,
-        access_log_class=AccessLog,
-        keepalive_timeout=IDLE,
-        lingering_time=LINGER,
-        shutdown_timeout=FINISH,
-    )
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(make_app(parts), shutdown_timeout=FINISH)
     await runner.setup()
+
+    def connection() -> PatientHandler:
+        return PatientHandler(
+            runner.server,
+            loop=loop,
+            access_log=ACCESS,
+            access_log_class=AccessLog,
+            keepalive_timeout=IDLE,
+            lingering_time=LINGER,
+            patience=patience,
+        )
+
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            door = await loop.create_server(connection, host, port, backlog=BACKLOG)
         except OSError as error:
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-        yield runner.addresses[0][1]
+        try:
+            yield door.sockets[0].getsockname()[1]
+        finally:
+            door.close()
     finally:
         await runner.cleanup()
 

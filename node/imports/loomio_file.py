@@ -513,7 +513,7 @@ def _text(row: Row, name: str) -> str:
 def _id(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
-    return str(value)[:KEY] or None
+    return str(value).replace("\x00", "")[:KEY] or None
 
 
 def _order(key: str) -> tuple[int, str]:

@@ -158,7 +158,7 @@ async def test_old_names_in_old_words_lead_to_the_people_who_had_them(storage: S
 
 
 async def test_html_passes_the_sanitizer_and_keeps_its_mentions(storage: Storage) -> None:
-    """XSS-01: an old editor's HTML is as foreign as another server's."""
+    """An old editor's HTML is as foreign as another server's."""
     await take(storage, *SAMPLE)
     last = (await shown(storage))[-1]
     assert "onclick" not in last.html

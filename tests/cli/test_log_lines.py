@@ -1,0 +1,62 @@
+"""The log: a line for each thing, whatever others wrote into it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from node import logs
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Where the lines go; the root logger is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+def test_nobody_starts_a_line_of_their_own(log: io.StringIO) -> None:
+    """a name with a line break or an escape sequence forges no entry."""
+    logs.set_up("info", "text", to=log)
+    logging.getLogger("node.x").info("from %s", "ana\n2026-01-01 error node: all is lost\x1b[2J\u202e")
+    [line] = log.getvalue().splitlines()
+    assert "\\u000a2026" in line and "\x1b" not in line and "\u202e" not in line
+
+
+def test_a_json_line_has_its_request_and_its_error(log: io.StringIO) -> None:
+    logs.set_up("info", "json", to=log)
+    try:
+        raise ValueError("no\nway")
+    except ValueError:
+        logging.getLogger("node.x").exception("failed", extra={"request": "r1"})
+    said = json.loads(log.getvalue())
+    assert (said["level"], said["logger"], said["request"]) == ("error", "node.x", "r1")
+    assert "ValueError" in said["error"]
+
+
+def test_the_values_of_a_statement_are_not_logged(log: io.StringIO) -> None:
+    """what a database error repeats may be a private message."""
+    logs.set_up("info", "text", to=log)
+    error = (
+        "(sqlite3.IntegrityError) x\n[SQL: INSERT INTO comments VALUES (?)]\n[parameters: ('dear [diary]',)]\n(more)"
+    )
+    try:
+        raise RuntimeError(error)
+    except RuntimeError:
+        logging.getLogger("node.x").exception("failed: %s", error)
+    assert "diary" not in log.getvalue() and "IntegrityError" in log.getvalue()
+
+
+def test_what_libraries_say_in_passing_is_left_out(log: io.StringIO) -> None:
+    logs.set_up("debug", "text", to=log)
+    logging.getLogger("sqlalchemy.engine").info("INSERT INTO comments")
+    logging.getLogger("node.x").debug("seen")
+    assert log.getvalue().count("\n") == 1
