@@ -253,6 +253,16 @@ class Comment(Table):
     version: Mapped[int] = mapped_column(default=1)
 
 
+class Tagging(Table):
+    """A hashtag that an item carries, folded."""
+
+    __tablename__ = "taggings"
+    __table_args__ = (Index(None, "comment_id"),)
+
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"), primary_key=True)
+
+
 class Remark(Table):
     """What a member of ours says in a thread of another server: a Note of theirs, in no thread here."""
 

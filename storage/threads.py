@@ -223,6 +223,7 @@ class Item:
     summary: str | None
     sensitive: bool
     attachments: tuple[dict[str, Any], ...]
+    tags: tuple[str, ...]
     question: dict[str, Any] | None
     published_at: datetime
     edited_at: datetime | None
@@ -233,6 +234,11 @@ class Item:
     reactions: tuple[tuple[str, int], ...]  # like, dislike or an emoji, and how many
     replies: int
     page_url: str | None
+
+    @property
+    def covered(self) -> bool:
+        """Its words wait behind a warning."""
+        return self.sensitive or self.summary is not None
 
     @property
     def remote(self) -> bool:
@@ -438,6 +444,7 @@ def _items(work: Work, ids: list[int], viewer: int | None) -> dict[int, Item]:
             item.summary if shown else None,
             item.sensitive,
             tuple(item.attachments) if shown else (),
+            tuple(item.tags) if shown else (),
             item.question if shown else None,
             item.published_at,
             item.edited_at if shown else None,

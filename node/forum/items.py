@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import update
 
 from node.forum import text
-from storage import people, threads
+from storage import people, tags, threads
 from storage.schema import Actor, Comment, Thread
 from storage.work import Work
 
@@ -151,6 +151,7 @@ def take_words(work: Work, comment: Comment, words: text.Words, elsewhere: Elsew
     comment.source, comment.source_type = words.source, words.source_type
     comment.html, comment.wire, comment.language = words.html, words.wire, words.language
     comment.tags = list(words.hashtags)
+    tags.set(work, comment.id, words.hashtags)
     comment.kind = "question" if elsewhere and elsewhere.question else "note"
     if elsewhere is not None:
         comment.summary, comment.sensitive, comment.question = (

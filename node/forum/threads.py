@@ -16,7 +16,7 @@ from node.forum.events import (
 )
 from node.forum.items import Elsewhere as Elsewhere
 from node.forum.items import Imported as Imported
-from storage import people, threads
+from storage import people, tags, threads
 from storage.schema import Act, Actor, Comment, Group, Reaction, Revision, Thread
 from storage.work import Work
 
@@ -245,6 +245,7 @@ def erase_comment(work: Work, author: Actor, comment: Comment) -> None:
     comment.source = comment.html = comment.wire = ""
     comment.summary = comment.question = comment.page_url = None
     comment.mentions, comment.tags, comment.attachments = [], [], []
+    tags.set(work, comment.id, ())
     comment.likes_count = comment.boosts_count = 0
     comment.version += 1
     people.bury(work, comment.uri, author.uri, "object")

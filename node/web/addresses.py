@@ -3,6 +3,8 @@
 import re
 from urllib.parse import quote, urlsplit
 
+from storage import tags
+
 NAME = re.compile(r"[A-Za-z0-9_]{1,30}")
 UID = re.compile(r"[a-z2-7]{1,32}")
 
@@ -15,6 +17,11 @@ def path_of(uri: str) -> str:
 def thread_path(group_path: str, uid: str, slug: str) -> str:
     """The thread's page."""
     return f"{group_path}/{uid}-{quote(slug, safe='')}"
+
+
+def tag_path(tag: str) -> str:
+    """The hashtag's page."""
+    return f"/tags/{quote(tags.fold(tag), safe='')}"
 
 
 def group_path(name: str) -> str:

@@ -86,6 +86,7 @@ def environment() -> Environment:
         "thread_path": addresses.thread_path,
         "group_path": addresses.group_path,
         "item_place": addresses.item_place,
+        "tag_path": addresses.tag_path,
         "since": since,
     }
     return made

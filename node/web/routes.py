@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from node.node import Node
-from node.web import errors, groups, interact, look, old_addresses, people, site, threads
+from node.web import errors, groups, interact, look, old_addresses, people, site, tags, threads
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,6 +26,7 @@ def routes(node: Node) -> list[web.RouteDef]:
     return [
         web.get("/", groups.show_home),
         web.get("/g/{name}/{place}", groups.show_thread),
+        web.get("/tags/{tag}", tags.show_tag),
         web.get("/interact", interact.show_form),
         web.post("/interact", interact.lead_home),
         web.get("/about", site.show_about),

@@ -54,7 +54,7 @@ async def show_thread(request: web.Request, uid: str) -> web.Response | None:
     """One page of a thread, as a tree or by time, its slug put right; None for what is not there."""
     node = request.app[NODE]
     view = "flat" if request.query.get("view") == "flat" else "tree"
-    after, before, at = (_number(request, name) for name in ("after", "before", "at"))
+    after, before, at = (number_in(request, name) for name in ("after", "before", "at"))
     page = await node.storage.read(find, uid, viewer=None, view=view, after=after, before=before, at=at)
     if page is None:
         return None
@@ -135,7 +135,8 @@ def title_of(title: str, opening: str) -> str:
     return title if opening == "visible" else _("A thread whose opening is gone")
 
 
-def _number(request: web.Request, name: str) -> int | None:
+def number_in(request: web.Request, name: str) -> int | None:
+    """The number in a query's parameter; None for what is none."""
     value = request.query.get(name, "")
     return int(value) if NUMBER.fullmatch(value) else None
 

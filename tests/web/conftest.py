@@ -118,7 +118,7 @@ class Moot:
         def start(work: Work) -> int:
             opening = forum.start_thread(
                 work, work.get_one(Actor, author_id), work.get_one(Group, group_id), title,
-                text.from_markdown(source), imported=forum.Imported(said_at),
+                forum.compose(work, source), imported=forum.Imported(said_at),
             )  # fmt: skip
             thread = work.get_one(Thread, opening.thread_id)
             for key, value in given.items():
@@ -136,7 +136,7 @@ class Moot:
         def post(work: Work) -> int:
             author = work.get_one(Actor, author_id)
             parent = _item(work, thread_id, to)
-            words = text.from_html(source) if html else text.from_markdown(source)
+            words = text.from_html(source) if html else forum.compose(work, source)
             uid = work.mint()
             elsewhere = None if author.local else forum.Elsewhere(f"https://{author.host}/notes/{uid}")
             comment = forum.post_comment(

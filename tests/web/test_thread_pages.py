@@ -302,5 +302,8 @@ async def test_the_id_of_an_item_leads_to_its_place(moot, people, thread):
 
 
 async def test_tags_of_the_opening_are_shown(moot, people):
-    thread = await moot.thread(await moot.group(), people[0], tags=["commons", "money"])
-    assert (await moot.page(await moot.path(thread))).text().count("#commons #money") == 1
+    thread = await moot.thread(await moot.group(), people[0], tags=["Commons", "Geld", "سلام"])
+    page = await moot.page(await moot.path(thread))
+    links = page.all("a", rel="tag")
+    assert [page.text(link) for link in links] == ["#Commons", "#Geld", "#سلام"]
+    assert [link.get("href") for link in links] == ["/tags/commons", "/tags/geld", "/tags/%D8%B3%D9%84%D8%A7%D9%85"]

@@ -460,3 +460,11 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_revisions_comment_id_id"), "revisions", ["comment_id", "id"], unique=False)
+    op.create_table(
+        "taggings",
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("comment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comments.id"], name=op.f("fk_taggings_comment_id")),
+        sa.PrimaryKeyConstraint("tag", "comment_id", name=op.f("pk_taggings")),
+    )
+    op.create_index(op.f("ix_taggings_comment_id"), "taggings", ["comment_id"], unique=False)
