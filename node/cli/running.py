@@ -107,7 +107,7 @@ def run(console: Console, port: int | None, data: Path, peers: tuple[str, ...]) 
     \b
     Examples:
       folkmoot run
-      folkmoot run --port 4100 --data /tmp/moot --peer 127.0.0.1:4101
+      folkmoot run --port 4100 --data other --peer 127.0.0.1:4101
     """
     origin = f"http://127.0.0.1:{port or 8080}"
     file = data / "folkmoot.toml"
