@@ -293,6 +293,16 @@ class ThreadPage:
     missing: int  # holes on this page
     version: int
 
+    @property
+    def may_grow(self) -> bool:
+        """Something new that is said elsewhere may come to it."""
+        return not (self.private or self.locked or self.group.archived)
+
+    @property
+    def may_lack_replies(self) -> bool:
+        """Something on this page was said elsewhere, where more may have been said, or is not here."""
+        return any(item.remote or item.state == "missing" for item in (self.opening, *self.items))
+
 
 def thread_page(
     work: Work,

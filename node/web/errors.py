@@ -68,7 +68,13 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 def error_page(
-    request: web.Request, status: int, *, words: str = "", headers: dict[str, str] | None = None, link: str = ""
+    request: web.Request,
+    status: int,
+    *,
+    words: str = "",
+    headers: dict[str, str] | None = None,
+    link: str = "",
+    link_words: str = "",
 ) -> web.Response:
     """What went wrong, in words for people or, for whoever asked for JSON, in one line."""
     if "json" in request.headers.get("Accept", "") and "text/html" not in request.headers.get("Accept", ""):
@@ -78,8 +84,9 @@ def error_page(
     else:
         head = Head(title="", indexed=False)
         response = look.page(
-            request, "error.html", head, status=status, code=status, words=words, link=link, id=request[REQUEST_ID]
-        )
+            request, "error.html", head, status=status, code=status, words=words, link=link, link_words=link_words,
+            id=request[REQUEST_ID],
+        )  # fmt: skip
     response.headers["Vary"] = "Accept"
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})

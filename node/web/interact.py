@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from node.forum.errors import NotAllowed, NotFound, Refusal
+from node.forum.errors import NotFound, Refusal
 from node.node import NODE, Node
-from node.web import addresses, look
+from node.web import addresses, forms, look
 from node.web.look import Head
 from node.web.threads import path_of as page_path_of
 from node.web.threads import title_of
@@ -44,7 +44,7 @@ async def show_form(request: web.Request) -> web.Response:
 
 async def lead_home(request: web.Request) -> web.Response:
     """Shows the address on the visitor's own server, before they leave; goes there at once when asked to."""
-    _refuse_strangers(request)
+    forms.refuse_strangers(request)
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     try:
@@ -142,15 +142,6 @@ def _for_one_reader(response: web.Response) -> web.Response:
     response.headers["Vary"] = "Accept, Cookie"
     response.headers.pop("ETag", None)
     return response
-
-
-def _refuse_strangers(request: web.Request) -> None:
-    """Forms of other sites must not make our server ask theirs, or set our cookie (WEB-01)."""
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    own = request.app[NODE].settings.origin
-    if (site is not None and site not in ("same-origin", "none")) or (origin is not None and origin != own):
-        raise NotAllowed(_("This form was sent from another site. Please use the one here."))
 
 
 def _may_lead_to(node: Node, url: str) -> bool:

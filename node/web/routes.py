@@ -1,12 +1,13 @@
 """The addresses of the door for people."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from node.node import Node
-from node.web import errors, groups, interact, look, old_addresses, people, site, tags, threads
+from node.web import errors, fetching, groups, interact, look, old_addresses, people, site, tags, threads
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,13 +20,14 @@ PAGES: dict[str, Page] = {
 }
 
 
-def routes(node: Node) -> list[web.RouteDef]:
+def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.RouteDef]:
     """The addresses that only people have; the templates are read here, so that none is missing later."""
     for template in look.environment().list_templates(extensions=["html"]):
         look.environment().get_template(template)
     return [
         web.get("/", groups.show_home),
         web.get("/g/{name}/{place}", groups.show_thread),
+        web.post("/g/{name}/{place}/fetch", fetching.Fetching(clock).fetch),
         web.get("/tags/{tag}", tags.show_tag),
         web.get("/interact", interact.show_form),
         web.post("/interact", interact.lead_home),

@@ -12,13 +12,14 @@ from node.forum.errors import NotFound
 from node.node import NODE
 from node.web import addresses, errors, look, tree
 from node.web.look import Head
-from storage import groups, threads
+from storage import groups, people, remarks, threads
 from storage.schema import Thread
 from storage.threads import ThreadPage
 from storage.work import Work
 
 PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?", re.DOTALL)  # what follows the uid is decoration
 NUMBER = re.compile(r"[0-9]{1,9}")  # more digits than an item's number can have are no number to a database
+FETCHED = re.compile(r"[0-9]{1,3}|soon|slow")
 DESCRIPTION = 300
 
 
@@ -27,6 +28,7 @@ class Gone:
     """Its author deleted it; `rest` is the page of what others answered."""
 
     rest: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,13 @@ class Place:
     def lasting_address(self) -> str:
         """One that still leads there when the thread has grown."""
         return self.page + addresses.item_place(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The page on another server that an item of ours answers."""
+
+    address: str
 
 
 # ------------------------------------------------------------------ the page
@@ -72,6 +81,7 @@ async def show_thread(request: web.Request, uid: str) -> web.Response | None:
         path=path,
         branches=(tree.by_time if view == "flat" else tree.grow)(page.items),
         below=tree.below,
+        fetched=_fetched(request),
         levels=tree.LEVELS,
     )
 
@@ -135,6 +145,12 @@ def title_of(title: str, opening: str) -> str:
     return title if opening == "visible" else _("A thread whose opening is gone")
 
 
+def _fetched(request: web.Request) -> str | None:
+    """What came when replies were fetched: how many, or a word for why nothing did."""
+    value = request.query.get("fetched", "")
+    return value if FETCHED.fullmatch(value) else None
+
+
 def number_in(request: web.Request, name: str) -> int | None:
     """The number in a query's parameter; None for what is none."""
     value = request.query.get(name, "")
@@ -162,16 +178,29 @@ async def _lead_to(request: web.Request, *, opening: bool) -> web.StreamResponse
     if found is None:
         raise NotFound(_("There is no such item here, or it is not public."))
     if isinstance(found, Gone):
-        return errors.error_page(request, 410, words=_("Its author deleted this thread."), link=found.rest)
+        words = found.words or _("Its author deleted this thread.")
+        return errors.error_page(request, 410, words=words, link=found.rest, link_words=_("What others answered"))
     raise web.HTTPSeeOther(found.address)
 
 
-def place_of_uid(work: Work, uid: str, *, viewer: int | None, opening: bool) -> Place | Gone | None:
-    """Where the item of that uid is shown."""
+def place_of_uid(work: Work, uid: str, *, viewer: int | None, opening: bool) -> Place | Elsewhere | Gone | None:
+    """Where the item of that uid is shown; for what was said in a thread of another server, that server's page."""
     comment = threads.comment_by_uid(work, uid)
+    if comment is None and not opening:
+        return _place_of_remark(work, uid)
     if comment is None or (comment.number == 0) != opening:
         return None
     return place_of(work, comment.thread_id, comment.number, viewer=viewer)
+
+
+def _place_of_remark(work: Work, uid: str) -> Elsewhere | Gone | None:
+    remark = remarks.by_uid(work, uid)
+    if remark is None or people.by_id(work, remark.author_id).state == "suspended":
+        return None
+    if remark.state == "deleted":
+        return Gone(words=_("Its author deleted this."))
+    page = addresses.web_address(remark.answered_page)
+    return Elsewhere(page) if page is not None else None
 
 
 def place_of(work: Work, thread_id: int, number: int, *, viewer: int | None) -> Place | Gone | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,13 @@ class ScriptedNetwork:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.fetched: list[int] = []
+        self.fill: Callable[[int], Awaitable[int]] | None = None
+
+    async def fetch_missing(self, thread_id: int) -> int:
+        """What comes when it is asked for."""
+        self.fetched.append(thread_id)
+        return await self.fill(thread_id) if self.fill else 0
 
     async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
         """What each of the servers names as its address."""
@@ -57,6 +64,7 @@ class Moot:
     network: ScriptedNetwork
     client: TestClient
     settings: Settings
+    ticks: list[float]  # what the clock of the pace says, at its end
     minutes: Any = field(default_factory=lambda: itertools.count(0))
 
     # -------------------------------------------------------------- asking
@@ -279,10 +287,11 @@ async def open_moot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         app[NODE] = node
         for path, page in routes.PAGES.items():
             app.router.add_get(path, page)
-        app.add_routes(routes.routes(node))
+        ticks = [1000.0]
+        app.add_routes(routes.routes(node, clock=lambda: ticks[-1]))
         client = TestClient(server)
         await client.start_server()
-        opened.append(Moot(storage, network, client, settings))
+        opened.append(Moot(storage, network, client, settings, ticks))
         return opened[-1]
 
     yield open_it

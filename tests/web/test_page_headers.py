@@ -18,7 +18,7 @@ async def places(moot):
     group, liam = await moot.group(), await moot.person("liam", "Liam Murphy")
     await moot.person("old", state="deleted")
     thread = await moot.thread(group, liam)
-    await moot.say(thread, liam)
+    await moot.say(thread, liam, "Yes. #commons")
     for kind, target in (("d", {"thread_id": thread}), ("c", {"comment_id": 2}), ("g", {"actor_id": group})):
         await moot.alias(f"loomio:{kind}", "7" if kind == "c" else "Ab3dEf", **target)
     return {
@@ -34,6 +34,10 @@ async def places(moot):
         "/u/liam": 200,
         "/u/old": 410,
         await moot.path(thread): 200,
+        f"{await moot.path(thread)}/fetch": 405,
+        "/tags/commons": 200,
+        "/tags/Commons": 301,
+        "/tags/none": 404,
         f"/post/{(await moot.item(thread, 0)).uid}": 303,
         f"/comment/{(await moot.item(thread, 1)).uid}": 303,
         "/comment/none": 404,
