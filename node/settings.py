@@ -1,6 +1,7 @@
 """Settings, from a TOML file and FOLKMOOT_* variables; nothing else reads the environment."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,10 @@ class Settings:
     name: str = field(default="Folkmoot", metadata={"says": "name of the node, shown on every page"})
     description: str = field(default="", metadata={"says": "one sentence about the node"})
     contact: str = field(default="", metadata={"says": "e-mail address or page of whoever runs the node"})
+    source_url: str = field(
+        default="https://folkmoot.example/",
+        metadata={"says": "where the source of the running program is offered; if you change it, yours"},
+    )
     language: str = field(default="en", metadata={"says": "language of the node's own pages"})
     data: Path = field(default=Path("var"), metadata={"says": "folder for the database, the secret and the media"})
     database_url: str = field(
@@ -131,6 +136,8 @@ def _checked(values: dict[str, Any]) -> Settings:
     if not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError("listen is an address and a port, such as 127.0.0.1:8080")
     settings = Settings(**values)
+    if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/\S*)?", str(settings.source_url)):
+        raise SettingsError("source_url is an address such as https://code.example/our-folkmoot (AGPL, section 13)")
     if settings.dev_peers and not settings.development:
         raise SettingsError("dev_peers needs development = true: it opens addresses that are closed otherwise")
     parts = urlsplit(settings.origin)

@@ -191,6 +191,11 @@ def test_a_node_in_production_has_no_development_peers() -> None:
         ("LISTEN", ":8080"),
         ("LISTEN", "127.0.0.1:http"),
         ("LISTEN", "127.0.0.1:65536"),
+        ("SOURCE_URL", "javascript:alert(1)"),
+        ("SOURCE_URL", "code.example/our-moot"),
+        ("SOURCE_URL", "https://ana:word@code.example/"),
+        ("SOURCE_URL", "http://["),
+        ("SOURCE_URL", ""),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_the_name_of_its_setting(name: str, value: str) -> None:

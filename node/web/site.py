@@ -7,7 +7,6 @@ from node.node import NODE
 from node.web import look
 from node.web.look import Head
 
-SOURCE = "https://folkmoot.example/"  # where the running program's source is offered (AGPL, section 13)
 YEAR = 365 * 86400  # seconds; a file's address changes with its content
 
 # Pages that are one visitor's own are of no use to a search engine, and cost another server a request.
@@ -25,8 +24,9 @@ async def show_about(request: web.Request) -> web.Response:
     if "@" in contact and "://" not in contact and not contact.startswith("mailto:"):
         contact = f"mailto:{contact}"
     return look.page(
-        request, "about.html", head, version=VERSION, source=SOURCE, contact=settings.contact, contact_link=contact
-    )
+        request, "about.html", head, version=VERSION, source=settings.source_url,  # AGPL, section 13
+        contact=settings.contact, contact_link=contact,
+    )  # fmt: skip
 
 
 async def show_robots(request: web.Request) -> web.Response:

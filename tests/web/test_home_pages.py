@@ -1,5 +1,8 @@
 """The pages of the node itself: home, about, robots, static files."""
 
+import tomllib
+from pathlib import Path
+
 
 async def test_the_home_page_lists_public_groups_and_threads(moot):
     group = await moot.group()
@@ -65,3 +68,12 @@ async def test_nothing_beside_the_static_files_is_served(moot):
     """UPL: no path leaves the folder."""
     for name in ("..%2flook.py", "%2e%2e%2flayout.html", "none.css", "look.css%00", "LOOK.CSS"):
         assert (await moot.get(f"/static/{name}")).status == 404
+
+
+async def test_whoever_changes_the_program_points_to_their_own_source(open_moot):
+    """AGPL, section 13"""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    usual = await (await open_moot()).page("/about")
+    changed = await (await open_moot(source_url="https://code.example/our-moot")).page("/about")
+    links = [next(a for a in page.all("a") if page.text(a) == "Its source") for page in (usual, changed)]
+    assert [a.get("href") for a in links] == [project["urls"]["Documentation"], "https://code.example/our-moot"]
