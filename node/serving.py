@@ -5,13 +5,13 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from node.app import Parts, make_app, opened
 from node.logs import ACCESS, AccessLog
-from node.patience import Patience, PatientHandler
 from node.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,16 @@ GRACE = 30.0  # seconds for requests and worker together; what is not done then 
 IDLE = 75.0  # seconds between two requests of one connection; proxies keep theirs for 60
 BACKLOG = 1024  # connections that wait to be taken: after an Announce hundreds of servers ask within a second
 LINGER = 5.0  # seconds in which the rest of a body that was refused is still read
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until all headers are here, and then until all of the body is; aiohttp has no such end (HTT-02)."""
+
+    headers: float = 30.0
+    body: float = 60.0
+
+
 PATIENCE = Patience()
 
 
@@ -133,3 +143,48 @@ async def _within_grace(stop: Coroutine[Any, Any, None], hurry: asyncio.Event) -
     log.warning("not everything was finished; what is left is taken up at the next start")
     finishing.cancel()
     await asyncio.wait({finishing})
+
+
+# ------------------------------------------------------------------ whoever sends slowly
+
+
+class PatientHandler(web.RequestHandler):
+    """A connection that is closed when what it sends does not come in time."""
+
+    def __init__(self, *given: Any, patience: Patience, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._patience = patience
+        self._headers_due: asyncio.TimerHandle | None = None
+        self._body_due: asyncio.TimerHandle | None = None
+        self._body: StreamReader | None = None  # of the latest request
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._headers_due = self._loop.call_later(self._patience.headers, self.force_close)
+
+    def data_received(self, data: bytes) -> None:
+        known = self._request_count
+        super().data_received(data)
+        if self._request_count > known:
+            self._cancel()
+            if self._messages:
+                self._body = self._messages[-1][1]
+                if not self._body.is_eof():
+                    self._body_due = self._loop.call_later(self._patience.body, self._must_be_whole, self._body)
+        elif data and self._headers_due is None and (self._body is None or self._body.is_eof()):
+            # The headers of the next request on a connection that was kept.
+            self._headers_due = self._loop.call_later(self._patience.headers, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _must_be_whole(self, body: StreamReader) -> None:
+        if not body.is_eof():
+            self.force_close()
+
+    def _cancel(self) -> None:
+        for due in (self._headers_due, self._body_due):
+            if due is not None:
+                due.cancel()
+        self._headers_due = self._body_due = None

@@ -10,8 +10,7 @@ import aiohttp
 import pytest
 
 from node.app import opened
-from node.patience import Patience
-from node.serving import listening
+from node.serving import Patience, listening
 from node.settings import load
 
 HEADERS_BUT_NO_BODY = (
