@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy import Select, delete, exists, func, or_, select, update
 
 from storage.schema import Actor, Block, Comment, Follow, Handle, Host, Key, Membership, Reach, Tombstone
 from storage.work import Work
@@ -154,7 +154,18 @@ def keep_key(work: Work, actor_id: int, uri: str, public_pem: str, private_seale
     return key
 
 
+def forget_keys(work: Work, actor_id: int, *, but: list[str]) -> None:
+    """Drops the remembered keys that an actor elsewhere lists no more."""
+    work.execute(delete(Key).where(Key.actor_id == actor_id, Key.uri.not_in(but), Key.private_sealed.is_(None)))
+
+
 # ------------------------------------------------------------------ following
+
+
+def drop_ties(work: Work, actor_id: int) -> None:
+    """Ends every follow and membership of someone, both ways."""
+    work.execute(delete(Follow).where(or_(Follow.follower_id == actor_id, Follow.target_id == actor_id)))
+    work.execute(delete(Membership).where(Membership.actor_id == actor_id))
 
 
 def follow_of(work: Work, follower_id: int, target_id: int) -> Follow | None:

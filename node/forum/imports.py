@@ -17,6 +17,7 @@ from node.forum.threads import Imported
 from storage import groups as stored_groups
 from storage import imports
 from storage import people as stored_people
+from storage import reactions as stored_reactions
 from storage import threads as stored_threads
 from storage.imports import Raw as Raw
 from storage.schema import Actor, Comment, Group, Reaction
@@ -290,7 +291,7 @@ def take_reaction(work: Work, source: Source, it: ReactionIn) -> str:
             )
         )
         work.flush()
-        reactions.recount(work, comment.id)
+        stored_reactions.recount(work, comment.id)
     imports.remember(work, source.name, it.table, it.key, local_id=None, raw=it.raw)
     return TAKEN
 

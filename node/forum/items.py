@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
-
 from node.forum import text
-from storage import people, tags, threads
+from storage import items, people, tags, threads
 from storage.schema import Actor, Comment, Thread
 from storage.work import Work
 
@@ -174,7 +172,7 @@ def let_go_of_hole(work: Work, hole: Comment) -> None:
     hole.uri = f"{work.origin}/comment/{hole.uid}"
     hole.state, hole.reason = "refused", "This was said to answer here, and belongs to another thread."
     hole.version += 1
-    work.execute(update(Thread).where(Thread.id == hole.thread_id).values(version=Thread.version + 1))
+    items.touch_thread(work, hole.thread_id)
     work.flush()
 
 
@@ -206,8 +204,4 @@ def _count(work: Work, thread: Thread, comment: Comment, parent: Comment | None)
     if parent is None:
         return
     thread.comments_count += 1
-    work.execute(
-        update(Comment)
-        .where(Comment.id == parent.id)
-        .values(replies_count=Comment.replies_count + 1, version=Comment.version + 1)
-    )
+    items.count_reply(work, parent.id)

@@ -1,8 +1,6 @@
 """Reports, blocks, and what moderators see of them."""
 
-from sqlalchemy import select
-
-from storage import hosts, people, visibility
+from storage import hosts, moderation, people, visibility
 from storage.schema import Act, Actor, Block, Notice, Report
 from storage.work import Work
 
@@ -14,7 +12,7 @@ BELONGS = "It belongs to {}."
 def report(work: Work, reporter: Actor, objects: list[str], words: str, *, uri: str | None = None) -> Report:
     """Keeps a report for the moderators; the same one is kept once."""
     if uri is not None:
-        known = work.scalars(select(Report).where(Report.uri == uri)).one_or_none()
+        known = moderation.report_by_uri(work, uri)
         if known is not None:
             return known
     kept = Report(
@@ -31,7 +29,7 @@ def report(work: Work, reporter: Actor, objects: list[str], words: str, *, uri: 
 
 def take_block(work: Work, actor: Actor, target: Actor, *, uri: str | None = None) -> None:
     """Someone elsewhere wants nothing from one of ours: follows end, both ways, and nothing more is sent."""
-    if work.scalar(select(Block.id).where(Block.actor_id == actor.id, Block.target_id == target.id)) is None:
+    if moderation.block_of(work, actor.id, target.id) is None:
         work.add(Block(actor_id=actor.id, target_id=target.id, uri=uri, created_at=work.now))
     for one, other in ((actor, target), (target, actor)):
         known = people.follow_of(work, one.id, other.id)
@@ -43,7 +41,7 @@ def take_block(work: Work, actor: Actor, target: Actor, *, uri: str | None = Non
 
 def lift_block(work: Work, actor: Actor, target: Actor) -> None:
     """They take it back."""
-    known = work.scalars(select(Block).where(Block.actor_id == actor.id, Block.target_id == target.id)).one_or_none()
+    known = moderation.block_of(work, actor.id, target.id)
     if known is not None:
         work.delete(known)
         work.flush()
@@ -51,7 +49,7 @@ def lift_block(work: Work, actor: Actor, target: Actor) -> None:
 
 def lift_block_by_uri(work: Work, actor: Actor, uri: str) -> bool:
     """They take back the block of that id, if it is theirs."""
-    known = work.scalars(select(Block).where(Block.uri == uri, Block.actor_id == actor.id)).first()
+    known = moderation.block_by_uri(work, uri, actor.id)
     if known is not None:
         work.delete(known)
         work.flush()
@@ -94,10 +92,7 @@ def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str
     """What was written to members alone becomes a notice for each of them, and is shown to nobody else."""
     told = 0
     for member_id in member_ids:
-        known = work.scalar(
-            select(Notice.id).where(Notice.actor_id == member_id, Notice.kind == "private", Notice.uri == uri)
-        )
-        if known is None:
+        if not moderation.was_told(work, member_id, uri):
             work.add(
                 Notice(actor_id=member_id, kind="private", uri=uri, from_id=sender.id, html=html, created_at=work.now)
             )
@@ -108,13 +103,13 @@ def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str
 
 def reword_private(work: Work, sender: Actor, uri: str, html: str) -> None:
     """Its author edited what they wrote in private."""
-    for notice in work.scalars(select(Notice).where(Notice.uri == uri, Notice.from_id == sender.id)):
+    for notice in moderation.notices_from(work, sender.id, uri):
         notice.html = html
 
 
 def forget_private(work: Work, sender: Actor, uri: str) -> bool:
     """Its author deleted what they wrote in private."""
-    found = list(work.scalars(select(Notice).where(Notice.uri == uri, Notice.from_id == sender.id)))
+    found = moderation.notices_from(work, sender.id, uri)
     for notice in found:
         work.delete(notice)
     work.flush()

@@ -3,9 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
-
-from node.forum import reactions, remarks, rules, text, threads
+from node.forum import remarks, rules, text, threads
 from node.forum.errors import Invalid, NotAllowed
 from node.forum.events import (
     ActorChanged,
@@ -15,9 +13,9 @@ from node.forum.events import (
     FollowRequested,
     Unfollowed,
 )
-from storage import groups, people, visibility
+from storage import groups, items, people, reactions, visibility
 from storage import remarks as stored_remarks
-from storage.schema import Act, Actor, Comment, Follow, Group, Handle, Key, Membership
+from storage.schema import Act, Actor, Follow, Group, Handle
 from storage.work import Work
 
 NAME = re.compile(r"[a-z0-9_]{1,30}")  # what every server takes; Mastodon's own limit is 30
@@ -124,7 +122,7 @@ def erase_actor(work: Work, actor: Actor) -> None:
     """Deletes one of ours for good: words, name and follows; the handle is never given again."""
     if actor.state == "deleted":
         return
-    for comment in work.scalars(select(Comment).where(Comment.author_id == actor.id, Comment.state != "deleted")):
+    for comment in items.standing_by(work, actor.id):
         threads.erase_comment(work, actor, comment)
     for remark in stored_remarks.by_author(work, actor.id):
         remarks.erase(work, actor, remark)
@@ -217,8 +215,7 @@ def meet(work: Work, profile: Profile) -> Actor:
     for key_id, pem in profile.keys:
         people.keep_key(work, actor.id, key_id, pem)
     if profile.keys:  # what the actor lists no more speaks for it no more (KEY-09)
-        listed = [key_id for key_id, _ in profile.keys]
-        work.execute(delete(Key).where(Key.actor_id == actor.id, Key.uri.not_in(listed), Key.private_sealed.is_(None)))
+        people.forget_keys(work, actor.id, but=[key_id for key_id, _ in profile.keys])
     return actor
 
 
@@ -226,15 +223,14 @@ def farewell(work: Work, actor: Actor) -> None:
     """An actor of another server deleted itself: its words here are erased, placeholders hold the trees."""
     if actor.local or actor.state == "deleted":
         return
-    for comment in work.scalars(select(Comment).where(Comment.author_id == actor.id, Comment.state != "deleted")):
+    for comment in items.standing_by(work, actor.id):
         threads.erase_comment(work, actor, comment)
     people.bury(work, actor.uri, actor.uri, "actor")
     _strip(work, actor)
 
 
 def _strip(work: Work, actor: Actor) -> None:
-    work.execute(delete(Follow).where((Follow.follower_id == actor.id) | (Follow.target_id == actor.id)))
-    work.execute(delete(Membership).where(Membership.actor_id == actor.id))
+    people.drop_ties(work, actor.id)
     reactions.drop_all_of(work, actor.id)
     actor.state = "deleted"
     actor.display_name = actor.summary = ""

@@ -1,11 +1,9 @@
 """Likes, dislikes, emoji and boosts: each person's once per item and kind."""
 
-from sqlalchemy import delete, func, select, update
-
 from node.forum import rules
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import Reacted, Unreacted
-from storage import people, threads
+from storage import people, reactions, threads
 from storage.schema import Actor, Comment, Group, Reaction
 from storage.work import Work
 
@@ -24,7 +22,7 @@ def react(work: Work, actor: Actor, comment: Comment, kind: str, *, uri: str | N
     rules.may_react(work, actor, work.get_one(Group, thread.group_id), thread)
     if uri is not None and people.is_gone(work, uri, actor.uri):
         raise NotAllowed("It was undone before it came.")
-    known = _known(work, comment.id, actor.id, kind)
+    known = reactions.of_actor(work, comment.id, actor.id, kind)
     if known is not None:
         return known
     if kind in OPPOSITE:
@@ -32,64 +30,28 @@ def react(work: Work, actor: Actor, comment: Comment, kind: str, *, uri: str | N
     reaction = Reaction(comment_id=comment.id, actor_id=actor.id, kind=kind, uri=uri, created_at=work.now)
     work.add(reaction)
     work.flush()
-    recount(work, comment.id)
+    reactions.recount(work, comment.id)
     work.happened(Reacted(comment, actor, reaction))
     return reaction
 
 
 def unreact(work: Work, actor: Actor, comment: Comment, kind: str) -> None:
     """Takes a reaction back; none there changes nothing."""
-    known = _known(work, comment.id, actor.id, kind)
+    known = reactions.of_actor(work, comment.id, actor.id, kind)
     if known is None:
         return
     uri = known.uri
     work.delete(known)
     work.flush()
-    recount(work, comment.id)
+    reactions.recount(work, comment.id)
     work.happened(Unreacted(comment, actor, kind, uri))
 
 
 def unreact_by_uri(work: Work, actor: Actor, uri: str) -> bool:
     """Takes back the actor's reaction of that id, and keeps one out that is still to come."""
     people.bury(work, uri, actor.uri, "activity")
-    known = work.scalars(select(Reaction).where(Reaction.uri == uri, Reaction.actor_id == actor.id)).first()
+    known = reactions.by_uri(work, uri, actor.id)
     if known is None:
         return False
     unreact(work, actor, threads.comment(work, known.comment_id), known.kind)
     return True
-
-
-def _known(work: Work, comment_id: int, actor_id: int, kind: str) -> Reaction | None:
-    return work.scalars(
-        select(Reaction).where(Reaction.comment_id == comment_id, Reaction.actor_id == actor_id, Reaction.kind == kind)
-    ).one_or_none()
-
-
-def recount(work: Work, comment_id: int) -> None:
-    """Counts are what the rows say, never more or less by one."""
-    if work.dialect == "postgresql":
-        # Held first, and counted in a statement of its own: that one sees what others committed while we waited.
-        work.execute(select(Comment.id).where(Comment.id == comment_id).with_for_update())
-
-    def count(kind: str) -> object:
-        return (
-            select(func.count())
-            .select_from(Reaction)
-            .where(Reaction.comment_id == comment_id, Reaction.kind == kind)
-            .scalar_subquery()
-        )
-
-    work.execute(
-        update(Comment)
-        .where(Comment.id == comment_id)
-        .values(likes_count=count("like"), boosts_count=count("boost"), version=Comment.version + 1)
-        .execution_options(synchronize_session="fetch")
-    )
-
-
-def drop_all_of(work: Work, actor_id: int) -> None:
-    """Removes every trace of someone's reactions."""
-    touched = list(work.scalars(select(Reaction.comment_id).where(Reaction.actor_id == actor_id)))
-    work.execute(delete(Reaction).where(Reaction.actor_id == actor_id))
-    for comment_id in touched:
-        recount(work, comment_id)

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
-
 from node.forum import items, rules, text
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import (
@@ -16,8 +14,9 @@ from node.forum.events import (
 )
 from node.forum.items import Elsewhere as Elsewhere
 from node.forum.items import Imported as Imported
-from storage import people, tags, threads
-from storage.schema import Act, Actor, Comment, Group, Reaction, Revision, Thread
+from storage import items as stored_items
+from storage import people, reactions, tags, threads
+from storage.schema import Act, Actor, Comment, Group, Revision, Thread
 from storage.work import Work
 
 TITLE = 200  # characters; as much as Lemmy takes
@@ -235,9 +234,9 @@ def erase_comment(work: Work, author: Actor, comment: Comment) -> None:
     work.refresh(comment)
     if comment.state == "deleted":
         return
-    work.execute(delete(Revision).where(Revision.comment_id == comment.id))
+    stored_items.forget_revisions(work, comment.id)
     reacted = frozenset(threads.reacting_ids(work, comment.id))
-    work.execute(delete(Reaction).where(Reaction.comment_id == comment.id))
+    reactions.drop_all_to(work, comment.id)
     work.happened(CommentErased(comment, author, reacted, tuple(tuple(pair) for pair in comment.mentions)))
     if comment.number == 0:
         thread.title, thread.slug, thread.tags = "[deleted]", "deleted", []
@@ -246,7 +245,6 @@ def erase_comment(work: Work, author: Actor, comment: Comment) -> None:
     comment.summary = comment.question = comment.page_url = None
     comment.mentions, comment.tags, comment.attachments = [], [], []
     tags.set(work, comment.id, ())
-    comment.likes_count = comment.boosts_count = 0
     comment.version += 1
     people.bury(work, comment.uri, author.uri, "object")
     _changed(work, thread, comment)
