@@ -75,12 +75,14 @@ async def furnish(moot: Any) -> dict[str, str]:
         "Three groups have asked us for the same thing this month: **a way to share the cost of tools** that none of "
         "them owns. I see two roads.\n\n1. A common pot with a yearly promise from each group.\n2. Paying by use, with "
         "the books open.\n\n> Commons are not free of cost, they are free of owners.\n\n"
-        "What has worked where you are? See [the notes of our last meeting](https://notes.example/2017/06).",
-        tags=["commons", "money"],
+        "What has worked where you are? See [the notes of our last meeting](https://notes.example/2017/06)."
+        "\n\n#Commons #money",
         seen_count=42,
     )
     one = await moot.say(
-        thread, greg, "We tried the pot. It works as long as people **see** it: a page with what came in and went out."
+        thread,
+        greg,
+        "We tried the pot. It works as long as people **see** it: a page with what came in and went out. #commons",
     )
     two = await moot.say(
         thread, ana, "Same here in Porto.\n\nWe count *hours*, not money, and settle twice a year.", to=one
@@ -108,7 +110,7 @@ async def furnish(moot: Any) -> dict[str, str]:
     await moot.say(
         thread,
         noor,
-        "The photo of our ledger.",
+        "The photo of our ledger. #commons",
         to=poll,
         summary="long numbers",
         attachments=[{"kind": "Image", "url": "https://social.example/m/1.jpg", "alt": "A page of a ledger"}],
@@ -134,6 +136,8 @@ async def furnish(moot: Any) -> dict[str, str]:
         "thread": path,
         "flat": f"{path}?view=flat",
         "long": await moot.path(long),
+        "fetched": f"{path}?fetched=2#fetch",
+        "tag": "/tags/commons",
         "person": "/u/liammurphy",
         "interact": addresses.interact_path((await moot.item(thread, 0)).uri, "reply"),
         "follow": addresses.interact_path(f"{origin}/g/commons", "follow"),
@@ -229,6 +233,16 @@ async def test_a_visitor_is_led_to_their_own_server(scene):
     await page.screenshot(path=SHOTS / "leave-light.png", full_page=True)
     await page.goto(scene.moot.settings.origin + scene.pages["follow"])
     assert await page.get_by_label("Your handle").input_value() == "ana@coop.example"
+
+
+async def test_without_scripts_missing_replies_are_fetched(scene):
+    page = await scene.open("thread", java_script_enabled=False)
+    await page.get_by_role("button", name="Fetch them").click()
+    assert page.url.endswith("?fetched=0#fetch")
+    assert await page.locator("#fetch [role=status]").text_content() == "We looked, and nothing new came."
+    await page.get_by_role("button", name="Fetch them").click()
+    assert "a moment ago" in await page.locator("#fetch [role=status]").text_content()
+    assert len(scene.moot.network.fetched) == 1
 
 
 async def test_no_page_asks_another_server_for_anything(scene):
