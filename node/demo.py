@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from node.app import Parts, opened
-from node.forum import groups, people, reactions, threads
+from node.forum import groups, people, remarks, threads
 from node.serving import Signals, listening
 from node.settings import Settings, load
-from storage import console
+from storage import console, queues
 from storage import people as stored_people
+from storage import remarks as stored_remarks
 from storage import threads as stored_threads
 from storage.schema import Actor, Comment
 from storage.work import Work
@@ -136,37 +137,34 @@ async def _node(data: Path, name: str, port: int, ports: list[int]) -> AsyncIter
 
 async def _talk(mill: Place, harbour: Place, say: Say) -> list[str]:
     garden = await mill.do(_make_garden)
-    kitchen = await harbour.do(_make_kitchen)
-    say(f"1. Ana has a group at Mill Lane: @garden@{mill.host}. Ben has one at Harbour: @kitchen@{harbour.host}.")
+    ben = await harbour.do(lambda work: people.create_person(work, "ben", display_name="Ben Okafor").uri)
+    say(f"1. Ana has a group at Mill Lane: @garden@{mill.host}. Ben is at Harbour: @ben@{harbour.host}.")
 
     found = await harbour.parts.node.network.find_actor(f"@garden@{mill.host}")
-    await harbour.do(lambda work: _follow(work, "ben", found))
+    await harbour.do(lambda work: people.follow(work, _ours(work, "ben"), stored_people.by_id(work, found)) and None)
     await harbour.until(lambda work: _follows(work, "ben", found))
     say("2. Ben follows the garden from Harbour, and Mill Lane has accepted: signed both ways.")
 
-    await mill.parts.node.network.find_actor(f"@kitchen@{harbour.host}")
-    source = f"We have 40 kg of beans. What can be made of them, @kitchen@{harbour.host}?"
-    opening = await mill.do(lambda work: _start(work, "ana", "garden", "Too many beans", source))
-    await harbour.until(lambda work: _has(work, opening))
-    say("3. Ana starts a thread in the garden and mentions the kitchen: it stands in both groups now.")
+    opening = await mill.do(lambda work: _start(work, "We have 40 kg of beans. What can be made of them?"))
+    say(f"3. Ana starts a thread, and the garden announces it to Harbour: {opening}")
 
-    answer = await harbour.do(lambda work: _answer(work, "ben", opening, "Stew! Bring them on Friday."))
-    await mill.until(lambda work: _has(work, answer))
-    say("4. Ben answers at Harbour: his words hang below Ana's at Mill Lane.")
+    answered = await harbour.parts.node.network.find_elsewhere(opening)
+    answer = await harbour.do(lambda work: _remark(work, answered, "Stew! Bring them on Friday."))
+    await mill.until(lambda work: _says(work, answer, "Stew"))
+    say("4. Ben answers from Harbour: his words hang below Ana's at Mill Lane.")
 
-    thanks = await mill.do(lambda work: _answer(work, "ana", answer, "All of them? Friday it is."))
-    await harbour.until(lambda work: _has(work, thanks))
-    say("5. Ana answers back, and Harbour has it.")
+    thanks = await mill.do(lambda work: _answer(work, answer, "All of them? Friday it is."))
+    await mill.until(lambda work: _is_told(work, thanks))
+    say("5. Ana answers back, and Harbour is told.")
 
-    await harbour.do(lambda work: _edit(work, "ben", answer, "Stew, and *pickles*. Bring them on Friday."))
+    await harbour.do(lambda work: _edit(work, answer, "Stew, and *pickles*. Bring them on Friday."))
     await mill.until(lambda work: _says(work, answer, "pickles"))
     say("6. Ben edits his answer: Mill Lane shows the new words, and that they are edited.")
 
-    await harbour.do(lambda work: _like(work, "ben", opening))
+    await harbour.do(lambda work: remarks.like(work, _ours(work, "ben"), answered))
     await mill.until(lambda work: _is_liked(work, opening))
     say("7. Ben likes what Ana wrote: it is counted at Mill Lane.")
-    pages = [*(await mill.do(_pages)), *(await harbour.do(_pages))]
-    return [garden, kitchen, *pages]
+    return [garden, *await mill.do(_pages), ben]
 
 
 def _make_garden(work: Work) -> str:
@@ -174,44 +172,38 @@ def _make_garden(work: Work) -> str:
     return groups.create_group(work, "garden", title="The garden", creator=ana)[1].uri
 
 
-def _make_kitchen(work: Work) -> str:
-    ben = people.create_person(work, "ben", display_name="Ben Okafor")
-    return groups.create_group(work, "kitchen", title="The harbour kitchen", creator=ben)[1].uri
-
-
-def _follow(work: Work, name: str, target_id: int) -> None:
-    people.follow(work, _ours(work, name), stored_people.by_id(work, target_id))
-
-
 def _follows(work: Work, name: str, target_id: int) -> bool | None:
     follow = stored_people.follow_of(work, _ours(work, name).id, target_id)
     return True if follow is not None and follow.state == "accepted" else None
 
 
-def _start(work: Work, author: str, group: str, title: str, source: str) -> str:
-    found = people.group_of(work, _ours(work, group))
-    return threads.start_thread(work, _ours(work, author), found, title, threads.compose(work, source)).uri
+def _start(work: Work, source: str) -> str:
+    garden = people.group_of(work, _ours(work, "garden"))
+    words = threads.compose(work, source)
+    return threads.start_thread(work, _ours(work, "ana"), garden, "Too many beans", words).uri
 
 
-def _answer(work: Work, author: str, parent: str, source: str) -> str:
-    return threads.post_comment(work, _ours(work, author), _item(work, parent), threads.compose(work, source)).uri
+def _answer(work: Work, parent: str, source: str) -> str:
+    return threads.post_comment(work, _ours(work, "ana"), _item(work, parent), threads.compose(work, source)).uri
 
 
-def _edit(work: Work, author: str, uri: str, source: str) -> None:
-    threads.edit_comment(work, _ours(work, author), _item(work, uri), threads.compose(work, source))
+def _remark(work: Work, answered: remarks.Elsewhere, source: str) -> str:
+    return remarks.answer(work, _ours(work, "ben"), answered, threads.compose(work, source)).uri
 
 
-def _like(work: Work, name: str, uri: str) -> None:
-    reactions.react(work, _ours(work, name), _item(work, uri), "like")
-
-
-def _has(work: Work, uri: str) -> bool | None:
-    found = stored_threads.comment_by_uri(work, uri)
-    return True if found is not None and found.state == "visible" else None
+def _edit(work: Work, uri: str, source: str) -> None:
+    remark = stored_remarks.by_uri(work, uri)
+    assert remark is not None, "Ben said it above"
+    remarks.edit(work, _ours(work, "ben"), remark, threads.compose(work, source))
 
 
 def _says(work: Work, uri: str, word: str) -> bool | None:
-    return True if word in _item(work, uri).html else None
+    found = stored_threads.comment_by_uri(work, uri)
+    return True if found is not None and word in found.html else None
+
+
+def _is_told(work: Work, uri: str) -> bool | None:
+    return None if queues.servers_behind(work, [uri]) else True
 
 
 def _is_liked(work: Work, uri: str) -> bool | None:

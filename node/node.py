@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from federation.client import Client
+from node.forum.remarks import Elsewhere
 from node.settings import Settings
 from storage.work import Storage
 
@@ -16,6 +17,10 @@ class Network(Protocol):
 
     async def find_actor(self, address: str) -> int:
         """The actor of `@name@host` or a URL, remembered here; raises NotFound in words a person may read."""
+        ...
+
+    async def find_elsewhere(self, address: str) -> Elsewhere:
+        """What is at an address on another server, to be answered or liked; raises NotFound for people to read."""
         ...
 
     async def fetch_missing(self, thread_id: int) -> int:

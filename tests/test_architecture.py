@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What ties the ends. `Network` in node.node is how a page asks for the fediverse without knowing it.
     "node.settings": set(),
     "node.logs": {"node.settings"},
-    "node.node": {"node.settings", "storage", "federation.client"},
+    "node.node": {"node.settings", "node.forum", "storage", "federation.client"},
     "node.consequences": {"node.forum", "node.fediverse", "node.node", "storage"},
     "node.worker": {"node.forum", "node.fediverse", "node.node", "node.settings", "storage"},
     # The app makes the client: it names what the client is given, and no more of the wire than that.

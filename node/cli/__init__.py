@@ -22,6 +22,7 @@ COMMANDS = {
     "person": ("node.cli.people:person", "Make people, change, suspend and delete them."),
     "thread": ("node.cli.threads:thread", "Start threads, read them, lock them."),
     "comment": ("node.cli.threads:comment", "Answer, edit and take away."),
+    "remark": ("node.cli.remarks:remark", "Answer and like what is on other servers."),
     "follow": ("node.cli.people:follow", "Follow someone on another server."),
     "unfollow": ("node.cli.people:unfollow", "Follow someone no longer."),
     "followers": ("node.cli.people:followers", "Who follows a group or a person."),

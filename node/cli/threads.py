@@ -74,7 +74,7 @@ def start(
     source = long_text(given, file)
 
     async def begin(parts: Parts) -> ThreadRow:
-        await _meet_mentioned(console, parts, source)
+        await meet_mentioned(console, parts, source)
 
         def act(work: Work) -> ThreadRow:
             found, _ = finding.our_group(work, group)
@@ -194,7 +194,7 @@ def add(
     source = long_text(given, file)
 
     async def say(parts: Parts) -> ItemRow:
-        await _meet_mentioned(console, parts, source)
+        await meet_mentioned(console, parts, source)
 
         def act(work: Work) -> ItemRow:
             above = finding.item(work, parent)
@@ -225,7 +225,7 @@ def edit(
     source = long_text(given, file)
 
     async def change(parts: Parts) -> ItemRow:
-        await _meet_mentioned(console, parts, source)
+        await meet_mentioned(console, parts, source)
 
         def act(work: Work) -> ItemRow:
             found, writer = _ours(work, item)
@@ -284,7 +284,7 @@ def _item(work: Work, item: Comment) -> ItemRow:
     return next(row for row in seen.items(work, thread_id) if row.uid == item.uid)
 
 
-async def _meet_mentioned(console: Console, parts: Parts, source: str) -> None:
+async def meet_mentioned(console: Console, parts: Parts, source: str) -> None:
     """Looks people of other servers up who are named, so that they are linked and told."""
     for handle in list(dict.fromkeys(ELSEWHERE.findall(source)))[:LOOK_UPS]:
         try:

@@ -5,8 +5,9 @@ from urllib.parse import quote
 from federation.budget import Budget
 from federation.discovery import Intent
 from federation.errors import FederationError, Unreachable
-from node.fediverse import people, threads
+from node.fediverse import people, remarks, threads
 from node.forum.errors import NotFound
+from node.forum.remarks import Elsewhere
 from node.node import Node
 
 # Our words for what a visitor wants, and those of FEP-3b86: answering and voting begin at the object itself.
@@ -22,6 +23,10 @@ class Fediverse:
     async def find_actor(self, address: str) -> int:
         """The actor of `@name@host` or a URL, remembered here; raises NotFound in words a person may read."""
         return await people.find_actor(self._node, address)
+
+    async def find_elsewhere(self, address: str) -> Elsewhere:
+        """What is at an address on another server, to be answered or liked; raises NotFound for people to read."""
+        return await remarks.find_elsewhere(self._node, address)
 
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""

@@ -217,3 +217,11 @@ def test_settings_are_found_where_they_are_named(command: Command, elsewhere: Pa
     assert command("group", "list").exit_code == 1
     os.chdir(inner)
     assert command("--config", "moot.toml", "group", "list").exit_code == 0
+
+
+def test_what_cannot_be_fetched_cannot_be_answered(command: Command, moot: Moot, thread: str) -> None:
+    for address in ("http://127.0.0.1:1/post/x", "http://10.0.0.1/post/x", "not an address"):
+        refused = command("remark", "add", address, "--author", "ana", "--text", "Hello?")
+        assert refused.exit_code == 1, refused.output
+        assert len(refused.output.strip().splitlines()) == 1
+    assert command("remark", "edit", f"{thread}x", "--text", "Hello?").exit_code == 1
