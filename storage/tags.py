@@ -3,10 +3,10 @@
 import unicodedata
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import delete, insert, select
 
-from storage import threads
-from storage.schema import Comment, Tagging
+from storage import threads, visibility
+from storage.schema import Comment, Group, Tagging, Thread
 from storage.threads import Said
 from storage.work import Work
 
@@ -28,7 +28,16 @@ def set(work: Work, comment_id: int, tags: Iterable[str]) -> None:
 
 def said_with(work: Work, tag: str, *, viewer: int | None, limit: int, before: int | None = None) -> list[Said]:
     """The latest items with the tag that the viewer may read, newest first, those before an item's id."""
-    carrying: ColumnElement[bool] = Comment.id.in_(select(Tagging.comment_id).where(Tagging.tag == fold(tag)))
+    # Along the index of the tag, so that a tag of a hundred thousand items is as quick as one of ten.
+    query = (
+        select(Comment.id)
+        .join(Tagging, Tagging.comment_id == Comment.id)
+        .join(Thread, Thread.id == Comment.thread_id)
+        .join(Group, Group.actor_id == Thread.group_id)
+        .where(Tagging.tag == fold(tag), visibility.comment_seen_by(viewer))
+        .order_by(Tagging.comment_id.desc())
+        .limit(limit)
+    )
     if before is not None:
-        carrying = and_(carrying, Comment.id < before)
-    return threads.said(work, carrying, viewer=viewer, limit=limit)
+        query = query.where(Tagging.comment_id < before)
+    return threads.said(work, Comment.id.in_(list(work.scalars(query))), viewer=viewer, limit=limit)
