@@ -5,6 +5,10 @@ import asyncio
 import pytest
 
 from node.web import fetching
+from tests.conftest import HeldClock
+from tests.equipment.incoming import a_thread, deliver
+from tests.equipment.nodes import Moot
+from tests.peers.scripted import ScriptedServer
 
 HTML = {"Accept": "text/html"}
 
@@ -174,3 +178,24 @@ async def test_nothing_is_fetched_for_what_is_closed_or_hidden(moot, ana):
     for path in ("/g/commons/aaaa-nothing/fetch", "/g/commons/%00/fetch", "/g/commons/A/fetch"):
         assert (await moot.client.post(path, headers=HTML)).status == 404
     assert moot.network.fetched == []
+
+
+async def test_what_is_missing_comes_from_its_own_server(node: Moot, world: ScriptedServer, clock: HeldClock) -> None:
+    thread = await a_thread(node)
+    context = (await node.document(thread))["context"]
+    maria, bob = world.actor("maria@mastodon.test"), world.actor("bob@victim.test")
+    lost = bob.note("<p>I have two.</p>", inReplyTo=thread)
+    world.serve(lost["id"], b"", status=503)
+    await deliver(node, maria, maria.create(maria.note("<p>Long ones?</p>", inReplyTo=lost["id"], context=context)))
+    clock.forward(hours=3)
+    bob.publish(lost)
+    _, response, _ = await node.get(thread, accept="text/html")
+    path = response.headers["Location"]
+    assert "Some replies may be missing." in await node.page(path)
+
+    async with node.session.post(
+        f"http://127.0.0.1:{node.site.port}{path}/fetch", headers={"Host": node.host}, allow_redirects=False
+    ) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, f"{path}?fetched=1#fetch")
+    page = await node.page(f"{path}?fetched=1")
+    assert "1 reply came" in page and "I have two." in page
