@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # More for pytest, as in: make test ARGS="tests/peers -x"
 ARGS ?=
+CORPUS ?= tests/attack/corpus.json
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run demo test lint format clean
+.PHONY: help run demo test attack lint format clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +20,9 @@ demo: $(VENV)/.installed ## Run a node with a group and threads to look at
 
 test: $(VENV)/.installed-test ## Run the tests; those that need Chromium or Fedify are skipped where these are missing
 	$(BIN)/python -m pytest $(ARGS)
+
+attack: $(VENV)/.installed-test ## Play a corpus of attacks: make attack CORPUS=tests/attack/corpus.json
+	$(BIN)/python -m tests.attack.play $(CORPUS) $(ARGS)
 
 lint: $(VENV)/.installed-test ## Check style and types
 	$(BIN)/ruff check .

@@ -103,6 +103,8 @@ def _actor(doc: Document) -> str:
         if len(named) != 1:
             raise Malformed("The activity needs exactly one actor.")
         named = named[0]
+    if isinstance(named, dict):
+        refuse_keywords(named)
     found = address(named.get("id") if isinstance(named, dict) else named)
     if found is None:
         raise Malformed("The activity has no actor.")

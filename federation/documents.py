@@ -246,6 +246,6 @@ def type_of(doc: Mapping[str, Any], known: frozenset[str]) -> str:
 
 def refuse_keywords(doc: Mapping[str, Any]) -> None:
     """Malformed where a JSON-LD keyword would make the document mean something else than its plain keys (PAR-18)."""
-    for keyword in _UNSUPPORTED:
+    for keyword in (*_UNSUPPORTED, "@id", "@type"):  # who is meant, the id or the @id beside it?
         if keyword in doc:
             raise Malformed(f"{keyword} is not supported.")

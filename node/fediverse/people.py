@@ -7,8 +7,8 @@ from federation.actors import RemoteActor
 from federation.addresses import authority, canonical
 from federation.budget import Budget
 from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
-from node.fediverse.fetching import fetch_object
 from node.fediverse import actors
+from node.fediverse.fetching import fetch_object
 from node.forum import people as forum_people
 from node.forum import text
 from node.forum.errors import NotFound, Refusal
@@ -23,14 +23,13 @@ FRESH = timedelta(hours=24)  # as long as Mastodon believes an actor's document
 
 def profile_of(remote: RemoteActor) -> Profile:
     """What an actor's document says, with its HTML made safe."""
-    summary = text.from_html(remote.summary).html if remote.summary else ""
     host = authority(remote.id)
     return Profile(
         uri=remote.id,
         kind=remote.type.lower(),
         name=remote.preferred_username or remote.id.rsplit("/", 1)[-1][:60] or host,
         display_name=remote.name or "",
-        summary=summary,
+        summary=_summary(remote),
         url=remote.url,
         inbox=remote.inbox,
         shared_inbox=remote.shared_inbox,
@@ -46,6 +45,13 @@ def profile_of(remote: RemoteActor) -> Profile:
         host=host,
         keys=tuple((key.id, key.pem) for key in remote.keys),
     )
+
+
+def _summary(remote: RemoteActor) -> str:
+    try:
+        return text.from_html(remote.summary).html if remote.summary else ""
+    except text.TextRefused:
+        return ""  # too long or too deep to be shown; whoever it describes is still somebody (XSS-11)
 
 
 async def find_actor(node: Node, address: str, budget: Budget | None = None) -> int:
