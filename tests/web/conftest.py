@@ -82,7 +82,7 @@ class Moot:
 
     # -------------------------------------------------------------- filling
 
-    async def group(self, name: str = "commons", title: str = "Commons Transition", **given: Any) -> int:
+    async def group(self, name: str = "commons", title: str = "Commons in Motion", **given: Any) -> int:
         """A group of ours; answers its actor's id."""
         state = given.pop("state", "active")
         summary = given.pop("summary", "")

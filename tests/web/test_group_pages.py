@@ -8,14 +8,14 @@ from tests.web.conftest import NOW, THEN
 
 async def test_a_group_shows_its_description_members_and_handle(moot):
     group = await moot.group(summary="<p>We look for <strong>ways</strong>.</p>", hue=95)
-    liam, greg = await moot.person("liam", "Liam Murphy"), await moot.person("greg")
+    liam, greg = await moot.person("liam", "Liam Moran"), await moot.person("greg")
     await moot.join(greg, group)
     await moot.join(liam, group, "admin")
     page = await moot.page("/g/commons")
-    assert page.text(page.one("h1")) == "Commons Transition"
+    assert page.text(page.one("h1")) == "Commons in Motion"
     assert page.text(page.one("strong")) == "ways"
     assert page.text(page.one("code", id="handle")) == "@commons@moot.example"
-    assert [page.text(face) for face in page.all("ul", class_="faces")[0]] == ["LM Liam Murphy Admin", "G Greg"]
+    assert [page.text(face) for face in page.all("ul", class_="faces")[0]] == ["LM Liam Moran Admin", "G Greg"]
     assert page.one("input", name="object").get("value") == "https://moot.example/g/commons"
     assert "hue-10" in page.one("body").get("class").split()
 

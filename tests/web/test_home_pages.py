@@ -10,7 +10,7 @@ async def test_the_home_page_lists_public_groups_and_threads(moot):
     await moot.thread(group, ana, "How do we begin?")
     page = await moot.page("/")
     assert page.text(page.one("h1")) == "The Moot"
-    assert [page.text(link) for link in page.all("h3")] == ["Commons Transition", "How do we begin?"]
+    assert [page.text(link) for link in page.all("h3")] == ["Commons in Motion", "How do we begin?"]
     assert "A node for commoners." in page.text()
 
 

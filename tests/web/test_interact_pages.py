@@ -10,7 +10,7 @@ HTML = {"Accept": "text/html"}
 
 @pytest.fixture
 async def thread(moot):
-    return await moot.thread(await moot.group(), await moot.person("liam", "Liam Murphy"), "Who pays?")
+    return await moot.thread(await moot.group(), await moot.person("liam", "Liam Moran"), "Who pays?")
 
 
 async def send(moot, headers=None, **form):
@@ -23,11 +23,11 @@ async def test_the_form_names_what_it_is_about(moot, thread):
     uri = (await moot.item(thread, 0)).uri
     page = await moot.page(f"/interact?object={uri}&intent=reply")
     assert page.text(page.one("h1")) == "Reply from your server"
-    assert "To what Liam Murphy wrote in “Who pays?”" in page.text()
+    assert "To what Liam Moran wrote in “Who pays?”" in page.text()
     assert page.one("input", name="object").get("value") == uri
     assert page.one("input", name="handle").get("aria-describedby") == "handle-hint"
     follow = await moot.page(f"/interact?object={GROUP}&intent=follow")
-    assert follow.text(follow.one("h1")) == "Follow Commons Transition from your server"
+    assert follow.text(follow.one("h1")) == "Follow Commons in Motion from your server"
 
 
 async def test_the_address_is_shown_before_anybody_leaves(moot, thread):

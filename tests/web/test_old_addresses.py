@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 async def moved(moot):
     """A group, its people, a thread with 60 items, and the addresses they had before."""
-    group, graham = await moot.group(), await moot.person("graham2")
+    group, graham = await moot.group(), await moot.person("grace2")
     thread = await moot.thread(group, graham, "Moved here")
     for number in range(60):
         await moot.say(thread, graham, f"Number {number + 1}.")
@@ -14,7 +14,7 @@ async def moved(moot):
     await moot.alias("loomio:d", "oWiqcFUo", thread_id=thread)
     await moot.alias("loomio:c", "4711", comment_id=far.id)
     await moot.alias("loomio:c", "12", comment_id=near.id)
-    await moot.alias("loomio:g", "c0mM0n5x", actor_id=group)
+    await moot.alias("loomio:g", "q7Vw2LmK", actor_id=group)
     await moot.alias("loomio:u", "graham.old", actor_id=graham)
     return await moot.path(thread)
 
@@ -41,9 +41,9 @@ async def test_a_discussion_leads_to_its_thread(moot, moved, old, new):
 
 async def test_groups_and_people_lead_to_their_pages(moot, moved):
     for old, new in (
-        ("/g/c0mM0n5x", "/g/commons"),
-        ("/g/c0mM0n5x/commons-transition", "/g/commons"),
-        ("/u/graham.old", "/u/graham2"),
+        ("/g/q7Vw2LmK", "/g/commons"),
+        ("/g/q7Vw2LmK/commons-in-motion", "/g/commons"),
+        ("/u/graham.old", "/u/grace2"),
     ):
         response = await moot.get(old)
         assert (response.status, response.headers["Location"]) == (301, new)
@@ -52,9 +52,9 @@ async def test_groups_and_people_lead_to_their_pages(moot, moved):
 async def test_our_own_names_come_before_old_ones(moot, moved):
     other = await moot.group("other", "Another")
     await moot.alias("loomio:g", "commons", actor_id=other)
-    await moot.alias("loomio:u", "graham2", actor_id=await moot.person("greg"))
+    await moot.alias("loomio:u", "grace2", actor_id=await moot.person("greg"))
     assert (await moot.get("/g/commons")).status == 200
-    assert (await moot.get("/u/graham2")).status == 200
+    assert (await moot.get("/u/grace2")).status == 200
     assert (await moot.get(moved)).status == 200
 
 

@@ -15,7 +15,7 @@ POLICY = (
 @pytest.fixture
 async def places(moot):
     """An address for every route there is, and some that lead nowhere."""
-    group, liam = await moot.group(), await moot.person("liam", "Liam Murphy")
+    group, liam = await moot.group(), await moot.person("liam", "Liam Moran")
     await moot.person("old", state="deleted")
     thread = await moot.thread(group, liam)
     await moot.say(thread, liam, "Yes. #commons")

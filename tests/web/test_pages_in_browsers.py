@@ -54,9 +54,9 @@ async def furnish(moot: Any) -> dict[str, str]:
     )
     await moot.group("empty", "A quiet place", hue=290)
     people = [
-        await moot.person("liammurphy", "Liam Murphy", summary="<p>Gardener and bookkeeper in Dublin.</p>"),
-        await moot.person("gregcassel", "Greg Cassel"),
-        await moot.person("asimong", "Simon Grant"),
+        await moot.person("liammoran", "Liam Moran", summary="<p>Gardener and bookkeeper in Dublin.</p>"),
+        await moot.person("gretacastell", "Greta Castell"),
+        await moot.person("simonag", "Simona Grande"),
         await moot.person("mira", "Mira Okonkwo-Lindqvist"),
     ]
     liam, greg, simon, mira = people
@@ -138,7 +138,7 @@ async def furnish(moot: Any) -> dict[str, str]:
         "long": await moot.path(long),
         "fetched": f"{path}?fetched=2#fetch",
         "tag": "/tags/commons",
-        "person": "/u/liammurphy",
+        "person": "/u/liammoran",
         "interact": addresses.interact_path((await moot.item(thread, 0)).uri, "reply"),
         "follow": addresses.interact_path(f"{origin}/g/commons", "follow"),
         "about": "/about",

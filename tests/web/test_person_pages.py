@@ -4,8 +4,8 @@
 async def test_a_person_shows_what_they_said_in_public_and_nothing_else(moot):
     """PRV-09"""
     commons, cellar = await moot.group(), await moot.group("cellar", privacy="secret")
-    liam = await moot.person("liam", "Liam Murphy", summary="<p>Gardener.</p>")
-    greg = await moot.person("greg", "Greg Cassel")
+    liam = await moot.person("liam", "Liam Moran", summary="<p>Gardener.</p>")
+    greg = await moot.person("greg", "Greta Castell")
     public = await moot.thread(commons, liam, "In the open")
     secret = await moot.thread(cellar, greg, "Under the ground")
     private = await moot.thread(commons, greg, "Behind the door", private=True)
@@ -15,9 +15,9 @@ async def test_a_person_shows_what_they_said_in_public_and_nothing_else(moot):
     await moot.say(private, liam, "Murmur.")
     await moot.say(public, liam, "Removed words.", state="removed")
     page = await moot.page("/u/liam")
-    assert page.text(page.one("h1")) == "Liam Murphy"
+    assert page.text(page.one("h1")) == "Liam Moran"
     assert "Gardener." in page.text()
-    assert "Replied to Greg Cassel" in page.text()
+    assert "Replied to Greta Castell" in page.text()
     assert [page.text(title) for title in page.all("h3")] == ["In the open #2", "In the open"]
     for hidden in ("Whisper", "Murmur", "Under the ground", "Behind the door", "Removed words"):
         assert hidden not in page.source

@@ -36,7 +36,7 @@ async def test_a_hashtag_leads_to_what_was_said_with_it(moot, group, ana):
     assert page.text(page.one("h1")) == "#openbooks"
     assert [re.match(r"Who pays\?( #\d)?", row)[0] for row in rows] == ["Who pays? #2", "Who pays?"]
     assert "Bob" in rows[0] and "@bob@coop.example" in rows[0] and "Yes!" in rows[0]
-    assert "in Commons Transition" in rows[1] and "By use, say I." in rows[1]
+    assert "in Commons in Motion" in rows[1] and "By use, say I." in rows[1]
     link = page.all("h3")[0].find("*").get("href")
     assert link == f"{await moot.path(thread)}?at=2#c-2"
 

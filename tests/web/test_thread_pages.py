@@ -12,8 +12,8 @@ from tests.web.conftest import NOW, THEN
 async def people(moot):
     """Two people of ours and one of another server."""
     return (
-        await moot.person("liam", "Liam Murphy"),
-        await moot.person("greg", "Greg Cassel"),
+        await moot.person("liam", "Liam Moran"),
+        await moot.person("greg", "Greta Castell"),
         await moot.person("ana", "Ana Duarte", host="coop.example"),
     )
 
@@ -45,11 +45,11 @@ async def test_a_thread_shows_its_opening_and_its_replies(moot, people, thread):
     page = await moot.page(await moot.path(thread))
     assert page.text(page.one("h1")) == "Who pays?"
     opening = page.text(page.one("article", class_="opening"))
-    for words in ("Liam Murphy", "7 June 2017, 14:19 UTC", "Public", "Seen by 42", "Tell us.", "Commons Transition"):
+    for words in ("Liam Moran", "7 June 2017, 14:19 UTC", "Public", "Seen by 42", "Tell us.", "Commons in Motion"):
         assert words in opening
     assert page.numbers() == [1, 2]
     assert levels(page) == {1: 1, 2: 2}
-    assert "reply to Greg Cassel, level 2" in page.text(page.one("h3", id="h-2"))
+    assert "reply to Greta Castell, level 2" in page.text(page.one("h3", id="h-2"))
 
 
 async def test_times_are_absolute_and_say_how_long_ago(moot, people, thread):
@@ -80,7 +80,7 @@ async def test_the_indent_ends_at_the_third_level_and_replies_say_whom_they_answ
         number = await moot.say(thread, people[step % 2], f"Step {step}", to=number)
     page = await moot.page(await moot.path(thread))
     assert levels(page) == {1: 1, 2: 2, 3: 3, 4: 3, 5: 3, 6: 3}
-    assert "reply to Liam Murphy" in page.text(page.one("article", id="c-4").find(".//*[@class='facts']"))
+    assert "reply to Liam Moran" in page.text(page.one("article", id="c-4").find(".//*[@class='facts']"))
     assert not page.one("article", id="c-3").findall(".//*[@class='whom']")
 
 
