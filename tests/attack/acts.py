@@ -408,7 +408,8 @@ async def _finger(stage: Stage, play: Play, handle: str) -> None:
         actor_id = None
     if actor_id is not None:
         uri = await stage.moot.storage.read(_uri_of, actor_id)
-        if uri.split("/")[2] != handle.rpartition("@")[2]:
+        # A name may lead to alice, who is then shown under her own; it may not be shown for somebody else's.
+        if uri != stage.alice.uri and uri.split("/")[2] != handle.rpartition("@")[2]:
             play.wrong.append(f"{handle} is taken for {uri}")
     await interact(stage, play, handle)
 

@@ -141,6 +141,7 @@ async def play_one(stage: Stage, entry: Entry) -> Play:
     await _look_at_the_thread(stage, play)
     await _probe(stage, play)
     play.wrong += [f"logged as a fault: {fault[-900:]}" for fault in stage.faults.found[faults:]]
+    await stage.clean_up()
     return play
 
 

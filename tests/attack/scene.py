@@ -18,10 +18,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import delete, select
 
 from federation.resolving import Answer as Resolved
 from node.forum import people
 from storage import people as stored_people
+from storage.schema import Actor, Follow
 from storage.work import Work
 from tests.attack.corpus import Entry, Filler, counter
 from tests.equipment.network import LoopbackNet
@@ -310,6 +312,10 @@ class Stage:
         await self.deliver(play.mallory, play.mallory.does("Like", self.at["probe"], id=f"{play.origin}/like/0"))
         await self.moot.settle()
 
+    async def clean_up(self) -> None:
+        """Let nobody of an evil host follow us any longer: each would get all that is said in later plays."""
+        await self.moot.storage.write(_unfollow, "evil-")
+
     # -------------------------------------------------------------- over the wire
 
     def letter(self, body: Document | bytes, inbox: str = "/inbox", *, content_type: str = ACTIVITY_JSON) -> Outgoing:
@@ -350,6 +356,11 @@ class Stage:
 
     def date(self) -> str:
         return http_date(self.clock())
+
+
+def _unfollow(work: Work, hosts: str) -> None:
+    theirs = select(Actor.id).where(Actor.host.contains(hosts))
+    work.execute(delete(Follow).where(Follow.follower_id.in_(theirs)))
 
 
 def _named(work: Work, name: str) -> Any:
