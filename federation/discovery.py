@@ -43,6 +43,8 @@ def parse_resource(resource: str, origin: str) -> Resource | None:
     if match := _HANDLE.fullmatch(resource):
         asked = match[2].lower().removesuffix(".")
         return Resource(name=match[1].lower()) if asked == origin.partition("://")[2] else None
+    if resource.startswith("acct:") and not resource.isascii():
+        return None  # a name that nobody has, not even one that looks like it
     uri = canonical(resource, development=True)
     if uri == f"{origin}/":
         return Resource()

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urldefrag
 
 from federation.actors import RemoteActor, is_actor
-from federation.addresses import authority, same_origin
+from federation.addresses import authority, registrable_domain, same_origin
 from federation.budget import Budget
 from federation.documents import Document, url
-from federation.errors import Unverified
+from federation.errors import FederationError, Unreachable, Unverified
 from federation.keys import PublicKey
 from node.fediverse.people import profile_of
 from node.forum import people as forum_people
@@ -21,6 +21,8 @@ ASK_AGAIN = timedelta(minutes=5)  # a thousand bad signatures cost one look at t
 KEPT = 4096  # keys in memory
 KEPT_FOR = timedelta(minutes=1)  # an actor's own Update may have brought another, perhaps to another process
 FETCHES = 3  # the key, its owner, and one document that has moved
+IN_VAIN = 100  # looks for keys at one domain within ASK_AGAIN that found none; then it has to wait (KEY-11)
+DOMAINS = 10_000  # that are remembered for that
 
 
 class Senders:
@@ -29,6 +31,7 @@ class Senders:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._kept: dict[str, tuple[PublicKey, datetime]] = {}
+        self._in_vain: dict[str, tuple[int, datetime]] = {}  # domain -> how often, since when
 
     async def find_key(self, key_id: str, *, failed: PublicKey | None = None) -> PublicKey:
         """The key, remembered or asked for; with `failed`, a newer one if the origin has it."""
@@ -44,12 +47,32 @@ class Senders:
                 return self._keep(key)
             if asked_lately:
                 return key
-        found = await self._ask(key_id)
+        domain = registrable_domain(authority(key_id))
+        self._refuse_the_tiresome(domain)
+        try:
+            found = await self._ask(key_id)
+        except FederationError:
+            self._count_in_vain(domain)
+            raise
         return self._keep(found)
 
     async def knows_actor(self, uri: str) -> bool:
         """Whether anything is remembered of the actor."""
         return await self._node.storage.read(_is_known, uri)
+
+    def _refuse_the_tiresome(self, domain: str) -> None:
+        often, since = self._in_vain.get(domain, (0, self._node.storage.now()))
+        if often >= IN_VAIN and self._node.storage.now() - since < ASK_AGAIN:
+            raise Unreachable("too many unknown keys of this server", retry_after=int(ASK_AGAIN.total_seconds()))
+
+    def _count_in_vain(self, domain: str) -> None:
+        now = self._node.storage.now()
+        often, since = self._in_vain.pop(domain, (0, now))
+        if now - since >= ASK_AGAIN:
+            often, since = 0, now
+        while len(self._in_vain) >= DOMAINS:
+            del self._in_vain[next(iter(self._in_vain))]
+        self._in_vain[domain] = often + 1, since
 
     def _keep(self, key: PublicKey) -> PublicKey:
         if len(self._kept) >= KEPT:
