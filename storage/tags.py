@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import delete, insert, select
 
-from storage import threads, visibility
+from storage import pages, visibility
+from storage.pages import Said
 from storage.schema import Comment, Group, Tagging, Thread
-from storage.threads import Said
 from storage.work import Work
 
 
@@ -40,4 +40,4 @@ def said_with(work: Work, tag: str, *, viewer: int | None, limit: int, before: i
     )
     if before is not None:
         query = query.where(Tagging.comment_id < before)
-    return threads.said(work, Comment.id.in_(list(work.scalars(query))), viewer=viewer, limit=limit)
+    return pages.said(work, Comment.id.in_(list(work.scalars(query))), viewer=viewer, limit=limit)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from storage.work import Storage
 from tests.equipment.network import LoopbackNet
 from tests.equipment.nodes import Moot, raise_node
 from tests.equipment.postgres import Postgres
 from tests.peers.scripted import ScriptedServer
-
-from storage.work import Storage
 
 
 class HeldClock:

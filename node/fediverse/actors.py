@@ -6,7 +6,7 @@ from federation import activities, actors, collections, notes
 from federation.actors import OutActor
 from federation.documents import AS2, PUBLIC, Document, moment
 from node.fediverse import posts
-from storage import groups, people, threads
+from storage import groups, pages, people, threads
 from storage.people import by_id
 from storage.schema import Actor, Comment, Group
 from storage.work import Work
@@ -55,7 +55,7 @@ def outbox(work: Work, actor: Actor) -> Document:
     uri = f"{actor.uri}/outbox"
     if actor.kind != "group":
         return collections.ordered_collection(uri, [])
-    cards = threads.cards(work, viewer=None, group_id=actor.id, limit=OUTBOX)
+    cards = pages.cards(work, viewer=None, group_id=actor.id, limit=OUTBOX)
     announces = (announce_of(work, actor, threads.opening(work, card.id)) for card in cards)
     return collections.ordered_collection(uri, [announce for announce in announces if announce is not None])
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from node.forum.errors import NotAllowed, NotFound
 from node.node import NODE
 from node.web import errors, forms, threads
-from storage.threads import ThreadPage
+from storage.pages import ThreadPage
 
 Clock = Callable[[], float]
 

@@ -12,10 +12,9 @@ from node.forum.errors import NotFound
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses, threads
 from node.web.look import Head
-from storage import groups
-from storage import threads as stored_threads
+from storage import groups, pages
 from storage.groups import GroupCard, Member
-from storage.threads import ThreadCard
+from storage.pages import ThreadCard
 from storage.work import Work
 
 LATEST = 12  # threads on the home page: a look, not an archive
@@ -61,7 +60,7 @@ async def show_home(request: web.Request) -> web.Response:
 
 
 def _home(work: Work, viewer: int | None) -> tuple[list[GroupCard], list[ThreadCard]]:
-    return groups.cards(work, viewer), stored_threads.cards(work, viewer=viewer, limit=LATEST)
+    return groups.cards(work, viewer), pages.cards(work, viewer=viewer, limit=LATEST)
 
 
 # ------------------------------------------------------------------ a group
@@ -132,8 +131,8 @@ def list_threads(
     """Every pinned thread with the latest others, or the others before a place in their order."""
     pinned = []
     if before is None:
-        pinned = stored_threads.cards(work, viewer=viewer, group_id=group_id, pinned=True, limit=None)
-    others = stored_threads.cards(work, viewer=viewer, group_id=group_id, pinned=False, limit=LISTED + 1, before=before)
+        pinned = pages.cards(work, viewer=viewer, group_id=group_id, pinned=True, limit=None)
+    others = pages.cards(work, viewer=viewer, group_id=group_id, pinned=False, limit=LISTED + 1, before=before)
     latest = others[:LISTED]
     older = _place_in_order(latest[-1]) if len(others) > LISTED else None
     return Listing(tuple(pinned), tuple(latest), older)

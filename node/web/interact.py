@@ -13,7 +13,7 @@ from node.web import addresses, forms, look
 from node.web.look import Head
 from node.web.threads import path_of as page_path_of
 from node.web.threads import title_of
-from storage import groups, people, threads
+from storage import groups, pages, people, threads
 from storage.work import Work
 
 INTENTS = ("reply", "follow", "like", "vote")
@@ -91,8 +91,8 @@ def find(work: Work, uri: str, viewer: int | None) -> Subject | None:
     """The item, group or person of that URI, if it is one of ours and the viewer can see it."""
     comment = threads.comment_by_uri(work, uri)
     if comment is not None:
-        item = threads.item(work, comment.id, viewer)
-        page = threads.thread_page(work, comment.thread_id, viewer=viewer)
+        item = pages.item(work, comment.id, viewer)
+        page = pages.thread_page(work, comment.thread_id, viewer=viewer)
         if item is None or page is None or item.state != "visible":
             return None
         path = page_path_of(page) + addresses.item_place(item.number)

@@ -10,9 +10,9 @@ from node.forum.errors import NotFound
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses
 from node.web.look import Head
-from storage import people, threads
+from storage import pages, people
+from storage.pages import Said
 from storage.people import Person
-from storage.threads import Said
 from storage.work import Work
 
 LATEST = 30  # of what someone said
@@ -70,7 +70,7 @@ def find(work: Work, name: str, *, viewer: int | None) -> PersonPage | Gone | No
         return None
     if actor.state == "deleted":
         return Gone()
-    said = tuple(threads.said_by(work, actor.id, viewer=viewer, limit=LATEST))
+    said = tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST))
     return PersonPage(
         people.as_person(actor), said, people.count_followers(work, actor.id), actor.indexable, actor.language
     )

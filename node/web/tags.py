@@ -11,7 +11,7 @@ from node.node import NODE
 from node.web import addresses, look, threads
 from node.web.look import Head
 from storage import tags
-from storage.threads import Said
+from storage.pages import Said
 from storage.work import Work
 
 LISTED = 30  # items on one page of a tag

@@ -12,9 +12,9 @@ from node.forum.errors import NotFound
 from node.node import NODE
 from node.web import addresses, errors, look, tree
 from node.web.look import Head
-from storage import groups, people, remarks, threads
+from storage import groups, pages, people, remarks, threads
+from storage.pages import ThreadPage
 from storage.schema import Thread
-from storage.threads import ThreadPage
 from storage.work import Work
 
 PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?", re.DOTALL)  # what follows the uid is decoration
@@ -100,7 +100,7 @@ def find(
     thread = threads.by_uid(work, uid)
     if thread is None:
         return None
-    page = threads.thread_page(work, thread.id, viewer=viewer, view=view, after=after, before=before, at=at)
+    page = pages.thread_page(work, thread.id, viewer=viewer, view=view, after=after, before=before, at=at)
     if page is None:
         return Gone() if was_public(work, thread) else None
     if page.comments == 0 and not page.items:
@@ -205,7 +205,7 @@ def _place_of_remark(work: Work, uid: str) -> Elsewhere | Gone | None:
 
 def place_of(work: Work, thread_id: int, number: int, *, viewer: int | None) -> Place | Gone | None:
     """Where item #number of the thread is shown."""
-    page = threads.thread_page(work, thread_id, viewer=viewer)
+    page = pages.thread_page(work, thread_id, viewer=viewer)
     if page is None:
         return Gone() if was_public(work, threads.by_id(work, thread_id)) else None
     if number == 0 and page.opening.state == "deleted":

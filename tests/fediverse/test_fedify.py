@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from storage import threads as stored_threads
 from tests.conftest import make_database
 from tests.equipment.fedify import FedifyPeer
 from tests.equipment.nodes import Moot, raise_development_node
-
-from storage import threads as stored_threads
 
 
 @pytest.fixture(params=["cavage", "rfc9421"])
@@ -199,4 +199,3 @@ def _inside(activity: dict[str, Any]) -> dict[str, Any]:
     inner = activity["object"]
     assert isinstance(inner, dict), activity
     return inner
-

@@ -2,11 +2,10 @@
 
 import json
 
-from tests.equipment.nodes import Moot
-from tests.peers.scripted import ScriptedServer
-
 from node.fediverse.pace import Pace
 from node.forum import moderation
+from tests.equipment.nodes import Moot
+from tests.peers.scripted import ScriptedServer
 
 
 async def test_the_contract(node: Moot, world: ScriptedServer) -> None:
@@ -76,9 +75,7 @@ async def test_a_blocked_host_is_answered_403_before_its_key_is_asked_for_and_is
     await node.storage.write(moderation.block_host, "mallory.test", "spam")
     world.requests.clear()
     stranger = world.actor("another@mallory.test")
-    refused = [
-        await someone.post(f"{node.origin}/inbox", someone.follow(garden)) for someone in (mallory, stranger)
-    ]
+    refused = [await someone.post(f"{node.origin}/inbox", someone.follow(garden)) for someone in (mallory, stranger)]
     await node.say("ana", thread, "Peace.")
     await node.settle()
 
@@ -133,5 +130,3 @@ async def test_the_answer_to_a_flood_says_when_to_come_again(node: Moot, world: 
 
     assert (first.status, second.status) == (202, 429)
     assert int(second.headers["retry-after"]) >= 1
-
-

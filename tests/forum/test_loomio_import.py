@@ -19,7 +19,7 @@ from node.forum.people import Profile
 from node.imports import loomio, loomio_file
 from node.imports.loomio import Report
 from node.imports.loomio_file import BadExport, Export
-from storage import console, imports, people, queues, threads
+from storage import console, imports, pages, people, queues, threads
 from storage.console import ItemRow
 from storage.schema import Comment, Reaction, Table
 from storage.work import Storage, Work
@@ -313,7 +313,7 @@ async def test_a_private_discussion_stays_private(
     await take(storage, ("groups", GROUP | group), user(11, "jo", "Jo"), discussion(90, "dIsCuSs1", **thread))
     [row] = await storage.read(console.threads)
     assert row.private
-    assert await storage.read(lambda work: threads.cards(work, viewer=None)) == []
+    assert await storage.read(lambda work: pages.cards(work, viewer=None)) == []
 
 
 async def test_a_group_that_nobody_outside_saw_is_secret_here(storage: Storage) -> None:

@@ -174,9 +174,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes; needs the right to mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True, check=False
-    ).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True, check=False
+        ).returncode
+    ):
         pytest.skip("a full disk needs the right to mount a small one (root)")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
