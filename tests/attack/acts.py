@@ -657,7 +657,7 @@ def _fields_of(sink: str, value: Any, play: Play) -> dict[str, Any]:
         "object url list": {"url": value},
         "object url": {"url": value},
         "inline json": {"content": value},
-        "contentmap language": {"contentMap": {value: "<p>in tongues</p>"}},
+        "contentmap language": {"contentMap": {str(value): "<p>in tongues</p>"}},
         "question option": poll | {"oneOf": [{"type": "Note", "name": value}]},
     }  # fmt: skip
     for words, fields in found.items():

@@ -8,8 +8,8 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import html5lib
-from sqlalchemy import select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from storage.schema import (
     Activity,
@@ -52,58 +52,73 @@ INVISIBLE = re.compile(r"[\x00-\x20\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff
 
 
 def visible(work: Work, evil: str) -> State:
-    """Everything a reader, a follower or a moderator could notice; of the evil host only what it did to others."""
+    """Everything a reader, a follower or a moderator could notice; of the evil host only what it did to others.
+
+    What other plays' evil hosts left behind is passed over.
+    """
     state: State = {}
     parent, author, group, target = aliased(Comment), aliased(Actor), aliased(Actor), aliased(Actor)
-    comments = (
-        select(Comment, author.uri, parent.uri, Thread.uid)
+
+    def here(uri: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        return or_(uri.not_like("%evil-%"), uri.like(f"%{evil}/%"))
+
+    def rows(kind: str, found: Select[Any]) -> None:
+        """The first columns name it, the last ones are what is said of it."""
+        for row in work.execute(found):
+            state[f"{kind} {row[0]}"] = tuple(map(str, row[1:]))
+
+    for row in work.execute(
+        select(
+            *(Comment.uri, author.uri, parent.uri, Thread.uid, Comment.state, Comment.html, Comment.wire),
+            *(Comment.source, Comment.summary, Comment.likes_count, Comment.boosts_count),
+            *(Comment.question, Comment.attachments),
+        )
         .join(Thread, Thread.id == Comment.thread_id)
         .outerjoin(author, author.id == Comment.author_id)
         .outerjoin(parent, parent.id == Comment.parent_id)
-    )
-    for comment, who, above, thread in work.execute(comments):
-        if _is_of(comment.uri, evil) and comment.state not in SHOWN:
+        .where(here(Comment.uri))
+    ):
+        if _is_of(row[0], evil) and row[4] not in SHOWN:
             continue  # a note that something was refused, shown as a gap
-        state[f"comment {comment.uri}"] = (
-            *(who, above, thread, comment.state, comment.html, comment.wire, comment.source, comment.summary),
-            *(comment.likes_count, comment.boosts_count, str(comment.question), str(comment.attachments)),
-        )
-    for thread, name in work.execute(select(Thread, group.uri).join(group, group.id == Thread.group_id)):
-        state[f"thread {thread.uid}"] = (
-            *(name, thread.title, thread.state, thread.private, thread.comments_count),
-            *(thread.locked_at, thread.pinned_at, thread.context),
-        )
-    for actor in work.scalars(select(Actor).where(Actor.host != evil)):
-        state[f"actor {actor.uri}"] = (
-            *(actor.name, actor.display_name, actor.summary, actor.inbox, actor.shared_inbox, actor.state),
-            *(actor.url, actor.followers, actor.kind),
-        )
-    keys = select(Key.uri, Key.public_pem, Actor.uri).join(Actor, Actor.id == Key.actor_id).where(Actor.host != evil)
-    for uri, pem, owner in work.execute(keys):
-        if not owner.startswith(work.origin):  # ours are made when first needed
-            state[f"key {uri}"] = (pem, owner)
-    for row, name in work.execute(select(Group, Actor.uri).join(Actor, Actor.id == Group.actor_id)):
-        state[f"group {name}"] = (row.privacy, row.who_may_start, row.archived_at)
-    member = select(Membership.role, Actor.uri, group.uri).join(Actor, Actor.id == Membership.actor_id)
-    for role, who, name in work.execute(member.join(group, group.id == Membership.group_id)):
-        state[f"member {who} of {name}"] = role
-    follows = select(Follow.state, Actor.uri, target.uri).join(Actor, Actor.id == Follow.follower_id)
-    for follow, who, whom in work.execute(follows.join(target, target.id == Follow.target_id)):
-        state[f"follow {who} of {whom}"] = follow
-    reactions = select(Reaction.kind, Actor.uri, Comment.uri).join(Actor, Actor.id == Reaction.actor_id)
-    for kind, who, what in work.execute(reactions.join(Comment, Comment.id == Reaction.comment_id)):
-        state[f"{kind} of {who} on {what}"] = 1
-    for notice in work.scalars(select(Notice)):
-        state[f"notice {notice.id}"] = (notice.kind, notice.uri, notice.html)
-    for remark in work.scalars(select(Remark)):
-        state[f"remark {remark.uri}"] = (remark.state, remark.html)
-    for report in work.scalars(select(Report)):
-        state[f"report {report.id}"] = (len(report.objects), report.words)
-    for activity in work.scalars(select(Activity)):
-        state[f"activity {activity.uri}"] = (activity.type, activity.about)
-    for uri, who in work.execute(select(Tombstone.uri, Tombstone.actor_uri)):
-        if not _is_of(who, evil):
-            state[f"tombstone {uri} of {who}"] = 1
+        state[f"comment {row[0]}"] = (*row[1:11], str(row[11]), str(row[12]))
+    rows(
+        "thread",
+        select(
+            *(Thread.uid, group.uri, Thread.title, Thread.state, Thread.private, Thread.comments_count),
+            *(Thread.locked_at, Thread.pinned_at, Thread.context),
+        ).join(group, group.id == Thread.group_id),
+    )
+    honest = Actor.host.not_like("%evil-%")
+    rows(
+        "actor",
+        select(
+            *(Actor.uri, Actor.name, Actor.display_name, Actor.summary, Actor.inbox, Actor.shared_inbox),
+            *(Actor.state, Actor.url, Actor.followers, Actor.kind),
+        ).where(honest),
+    )
+    # Ours are made when they are first needed.
+    keys = select(Key.uri, Key.public_pem, Actor.uri).join(Actor, Actor.id == Key.actor_id)
+    rows("key", keys.where(honest, Actor.local.is_(False)))
+    settings = select(Actor.uri, Group.privacy, Group.who_may_start, Group.archived_at)
+    rows("group", settings.join(Actor, Actor.id == Group.actor_id))
+    member = select(Actor.uri.concat(" of ").concat(group.uri), Membership.role)
+    member = member.join(Actor, Actor.id == Membership.actor_id).join(group, group.id == Membership.group_id)
+    rows("member", member.where(here(Actor.uri)))
+    follow = select(Actor.uri.concat(" of ").concat(target.uri), Follow.state)
+    follow = follow.join(Actor, Actor.id == Follow.follower_id).join(target, target.id == Follow.target_id)
+    rows("follow", follow.where(here(Actor.uri)))
+    reaction = select(Reaction.kind, Actor.uri, Comment.uri).join(Actor, Actor.id == Reaction.actor_id)
+    reaction = reaction.join(Comment, Comment.id == Reaction.comment_id)
+    for kind, who, what in work.execute(reaction.where(here(Actor.uri))):
+        state[f"{kind} of {who} on {what}"] = ()
+    rows("notice", select(Notice.uri, Notice.kind, Notice.html).where(here(Notice.uri)))
+    rows("remark", select(Remark.uri, Remark.state, Remark.html))
+    report = select(Report.id, Report.objects, Report.words).join(Actor, Actor.id == Report.reporter_id)
+    for number, objects, words in work.execute(report.where(here(Actor.uri))):
+        state[f"report {number}"] = (len(objects), words)
+    rows("activity", select(Activity.uri, Activity.type, Activity.about).where(here(Activity.about)))
+    buried = select(Tombstone.uri.concat(" of ").concat(Tombstone.actor_uri))
+    rows("tombstone", buried.where(Tombstone.actor_uri.not_like("%evil-%")))
     return state
 
 

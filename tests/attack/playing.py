@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -58,6 +59,10 @@ async def play_all(stage: Stage, entries: Iterable[Entry]) -> AsyncIterator[Outc
                     play = await play_one(stage, entry)  # a busy machine took longer than a sender may wait
             except Unplayable as reason:
                 yield Outcome(entry, (f"cannot be played: {reason}",))
+                continue
+            except Exception as error:  # one broken play must not keep the others from being played
+                trace = "".join(traceback.format_exception(error)[-3:])
+                yield Outcome(entry, (f"the play broke: {trace}",))
                 continue
             yield Outcome(entry, tuple(play.wrong), tuple(play.statuses))
 
