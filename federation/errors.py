@@ -39,3 +39,7 @@ class Unreachable(FederationError):
 
 class Ignored(FederationError):
     """Answered as accepted while nothing is stored or fetched: news about someone never heard of (202)."""
+
+
+class Blocked(FederationError):
+    """We have nothing to do with this server, and do not even ask it for a key (403)."""

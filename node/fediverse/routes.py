@@ -10,6 +10,7 @@ from federation import discovery, inbox, signatures
 from federation.addresses import authority
 from federation.documents import Document, serialise
 from federation.errors import (
+    Blocked,
     FederationError,
     Ignored,
     Malformed,
@@ -36,7 +37,7 @@ AS2 = "application/activity+json"
 AS2_TYPES = (AS2, "application/ld+json")
 LARGEST_BODY = inbox.LARGEST + 1024  # bytes; one that is too large must get as far as being refused in our words
 RETRY_AFTER = 60  # seconds; said with every 503 of ours
-BLOCKS_KEPT = 1.0  # seconds: so long may another process's block take to be felt before the key is looked for
+BLOCKS_KEPT = 1.0  # seconds; before a key is asked for, and before a letter is stored, the database is asked itself
 
 
 class Door:
@@ -53,11 +54,10 @@ class Door:
         self.pace = Pace()
 
     async def look_at_hosts(self, *, exactly: bool = False) -> None:
-        """Keeps blocks and dialects in memory while nothing changed; PostgreSQL is asked each second, or `exactly`."""
-        changes = self.node.storage.changes()
-        if changes is None and not exactly and time.monotonic() - self._looked_at < BLOCKS_KEPT:
-            return
-        if changes is not None and changes == self._changes:
+        """Keeps blocks and dialects in memory for a second; `exactly` looks whether anything was committed since."""
+        changes = self.node.storage.changes() if exactly else None
+        lately = time.monotonic() - self._looked_at < BLOCKS_KEPT
+        if lately and (not exactly or (changes is not None and changes == self._changes)):
             return
         self._blocked, self._dialects = await self.node.storage.read(_hosts)
         self._looked_at, self._changes = time.monotonic(), changes
@@ -203,6 +203,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Malformed, 400),
     (Unverified, 401),
     (Refused, 403),
+    (Blocked, 403),
     (NotFound, 404),
     (Unreachable, 503),
     (StorageUnavailable, 503),

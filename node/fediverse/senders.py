@@ -7,13 +7,13 @@ from federation.actors import RemoteActor, is_actor
 from federation.addresses import authority, registrable_domain, same_origin
 from federation.budget import Budget
 from federation.documents import Document, url
-from federation.errors import FederationError, Unreachable, Unverified
+from federation.errors import Blocked, FederationError, Unreachable, Unverified
 from federation.keys import PublicKey
 from node.fediverse.people import profile_of
 from node.forum import people as forum_people
 from node.forum.people import Profile
 from node.node import Node
-from storage import people
+from storage import hosts, people
 from storage.work import Work
 
 PATIENCE = 5.0  # seconds: the sender waits for our answer meanwhile
@@ -47,6 +47,8 @@ class Senders:
                 return self._keep(key)
             if asked_lately:
                 return key
+        if await self._node.storage.read(hosts.is_blocked, authority(key_id)):
+            raise Blocked("this server is blocked")  # whatever the door remembers of blocks
         domain = registrable_domain(authority(key_id))
         self._refuse_the_tiresome(domain)
         try:

@@ -1,6 +1,7 @@
 """What goes wrong becomes a page with a request id; and every answer carries the headers that keep readers safe."""
 
 import logging
+import re
 import secrets
 
 from aiohttp import web
@@ -27,6 +28,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()",
 }
 
+NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
 RETRY_AFTER = 5  # seconds; a locked database is free again sooner
 STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
 
@@ -47,6 +49,8 @@ async def keep_readers_safe(request: web.Request, handler: Handler) -> web.Strea
 async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The one place where a page's trouble becomes an answer."""
     try:
+        if NO_TEXT.search(request.path) or any(NO_TEXT.search(value) for value in request.query.values()):
+            raise web.HTTPNotFound  # nothing of ours has such an address (PAR-11, PAR-12)
         return await handler(request)
     except web.HTTPException as answer:
         if answer.status < 400:
