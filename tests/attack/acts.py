@@ -166,7 +166,7 @@ async def actor(stage: Stage, play: Play) -> None:
     key_id = url if "publicKeyPem" in document or "?u=" in url else f"{url}#main-key"
     told = json.dumps(document.get("publicKey", {})) + json.dumps([document.get("id"), document.get("owner")])
     claimed = [play.mallory.uri] + ([stage.alice.uri] if stage.alice.uri in told or "?u=" in url else [])
-    key = await _key_for(str(payload["serve"].get("body") or ""), play)
+    key = await key_for(play)
     for uri in claimed:
         sender = Sender(uri, key)
         note = sender.note(f"{play.uniq}", f"<p>hello {play.uniq}</p>", play.post, cc=[stage.at["bob"]])
@@ -314,8 +314,9 @@ def _pem_of(how: dict[str, Any], play: Play) -> tuple[str, str] | None:
     return words, made[1]
 
 
-async def _key_for(_: str, play: Play) -> rsa.RSAPrivateKey:
-    words = _described(play.entry.payload["serve"])
+async def key_for(play: Play) -> rsa.RSAPrivateKey:
+    """What signs for the actor that the entry shows; made when it is first asked for, which takes a while."""
+    words = _described(play.entry.payload.get("serve", {}))
     made = await asyncio.to_thread(_made, words) if words else None
     private = made[0] if made else None
     return private if private is not None else play.mallory.key

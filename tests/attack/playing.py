@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from tests.attack.acts import ACTS, set_up
+from tests.attack.acts import ACTS, key_for, set_up
 from tests.attack.corpus import Entry, Unplayable
 from tests.attack.judging import Page, State, breaches, differences, visible
 from tests.attack.scene import Play, Stage
@@ -125,6 +125,7 @@ async def play_one(stage: Stage, entry: Entry) -> Play:
     if entry.target != "actor" and not (entry.target == "webfinger" and "query" in entry.payload):
         await stage.introduce(play)
     await set_up(stage, play)
+    await key_for(play)
     before = await stage.moot.storage.read(visible, play.evil)
     asked, requests = len(stage.net.asked), len(stage.world.requests)
     strayed, faults = len(stage.dials.strayed), len(stage.faults.found)
