@@ -47,6 +47,8 @@ class Documents:
 
     async def get(self, path: str, dialect: str = "microblog", page: int = 0) -> Answer:
         """The document at that path, in that dialect; 404 for what is not there, or not for everybody."""
+        if not path.isprintable():
+            return MISSING  # PostgreSQL takes no NUL, and nothing here has such a name
         key = (f"{path}?{page}", dialect)
         changes = self._node.storage.changes()
         kept = self._kept.get(key)

@@ -266,6 +266,8 @@ def _raw_headers(request: web.Request) -> tuple[tuple[str, str], ...]:
 
 def accept(work: Work, received: Received, path: str) -> bool:
     """Stores a letter; False when it was here before. Blocks and suspensions are asked once more, of the database."""
+    if not path.isprintable():
+        raise NotFound("There is no such inbox.")  # PostgreSQL takes no NUL
     if not path.startswith(("/inbox", "/actor/")):
         actor = people.by_uri(work, work.origin + path.removesuffix("/inbox"))
         if actor is None or not actor.local or actor.state == "deleted" or not actors.is_shown(work, actor):

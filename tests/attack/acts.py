@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -590,6 +591,7 @@ async def html(stage: Stage, play: Play) -> None:
     """Words in every place that shows words, between two honest replies; then every page that shows them."""
     payload = play.entry.payload
     await _honest(stage, play, "before")
+    began = time.process_time()
     if "html" in payload or "html_gen" in payload:
         words = str(play.fill(payload["html"])) if "html" in payload else play.fill.generated(payload["html_gen"])
         await _words_everywhere(stage, play, words)
@@ -604,6 +606,7 @@ async def html(stage: Stage, play: Play) -> None:
     else:
         raise Unplayable("there are no words")
     await stage.moot.settle()
+    play.cpu_ms = (time.process_time() - began) * 1000  # without the looking, which is ours
     await _honest(stage, play, "after")
     await look(stage, play)
 

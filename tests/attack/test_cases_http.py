@@ -254,6 +254,17 @@ async def test_odd_paths_are_not_there(node: Moot) -> None:
             assert status != 200 or "garden?" in path or "/garden/" in path, (path, accept)
 
 
+async def test_an_inbox_whose_name_holds_a_nul_is_not_there(node: Moot, world: ScriptedServer) -> None:
+    """PAR-11: SQLite looks for it, PostgreSQL refuses to."""
+    garden = await node.group("garden")
+    maria = world.actor("maria@mastodon.test")
+    reply = await maria.post(f"{garden}%00/inbox", maria.follow(garden))
+    await node.settle()
+
+    assert reply.status == 404
+    assert await node.follower_count(garden) == 0
+
+
 async def test_a_request_of_the_last_century_is_answered(node: Moot) -> None:
     """HTT-13"""
     reply = await send_raw(b"GET / HTTP/1.0\r\nHost: node.test\r\n\r\n", ("127.0.0.1", node.site.port))
