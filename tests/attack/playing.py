@@ -16,6 +16,9 @@ from tests.attack.scene import Play, Stage
 
 # What our own part of a play may cost at most: certificates, signatures and TLS of both sides run in this process.
 OWN_COST_MS = 600
+# A busy machine of today, and a process with a thousand tests behind it, against the quiet one that the limits were
+# thought of on; what the attacks are after costs ten and a hundred times as much.
+SLOWNESS = 4
 TOGETHER = 20
 # Effects that say nothing but what is asserted of every play.
 SIMPLE = (
@@ -142,7 +145,7 @@ async def play_one(stage: Stage, entry: Entry) -> Play:
     _judge_answers(play)
     _judge_effect(stage, play, before, after)
     _judge_reach(stage, play, stage.net.asked[asked:], stage.dials.strayed[strayed:], requests)
-    if "max_cpu_ms" in entry.expect and play.cpu_ms > entry.expect["max_cpu_ms"] + OWN_COST_MS:
+    if "max_cpu_ms" in entry.expect and play.cpu_ms > SLOWNESS * entry.expect["max_cpu_ms"] + OWN_COST_MS:
         play.wrong.append(f"cost {play.cpu_ms:.0f} ms of processor time")
     await _look_at_the_thread(stage, play)
     await _probe(stage, play)

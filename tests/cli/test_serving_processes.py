@@ -45,25 +45,6 @@ async def test_a_server_says_when_it_is_ready_and_stops_gracefully(installation:
         assert await process.wait() == 0
 
 
-async def test_a_request_that_was_begun_is_finished_before_the_end(installation: Installation) -> None:
-    """REL-32: whoever was half way through a request gets an answer."""
-    process = await installation.start("serve")
-    host, _, port = installation.settings.listen.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        b"POST /inbox HTTP/1.1\r\nHost: x\r\nContent-Type: application/activity+json\r\nContent-Length: 2\r\n\r\n"
-    )
-    await writer.drain()
-    assert await status_of(f"{installation.origin}/") == 200  # the one before has been read by now
-    process.send_signal(signal.SIGTERM)
-    writer.write(b"{}")
-    await writer.drain()
-    async with asyncio.timeout(30):
-        assert (await reader.readline()).startswith(b"HTTP/1.1 4")
-        assert await process.wait() == 0
-    writer.close()
-
-
 async def test_a_killed_server_starts_again_with_all_that_was_said(installation: Installation) -> None:
     process = await installation.start("serve")
     await installation.run("person", "create", "ana")

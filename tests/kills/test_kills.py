@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -137,6 +138,32 @@ async def test_what_was_committed_is_delivered_after_a_kill(moot: Installation, 
     assert len({activity["id"] for activity in told}) == 2  # a repeat has the same id, so that it is taken once
     async with moot.inside() as parts:
         assert (await parts.node.storage.read(queues.counts)).deliveries_waiting == 0
+
+
+async def test_a_letter_that_is_being_proved_is_answered_before_a_graceful_end(
+    moot: Installation, far: ScriptedServer
+) -> None:
+    """REL-32: SIGTERM while the sender's key is asked for; the letter is stored, and read after the next start."""
+    async with moot.inside() as parts:
+        _, thread = await parts.node.storage.write(furnish)
+    serving = await moot.start("serve")
+    maria = far.actor(f"maria@127.0.0.1:{far.port}")
+    note = maria.publish(maria.note("<p>Just in time</p>", inReplyTo=thread))
+    hold = asyncio.Event()
+    far.script("GET", maria.uri, Answer(200, maria.document, hold=hold))
+    posting = asyncio.create_task(maria.post(f"{moot.origin}/inbox", maria.create(note)))
+    await far.arrival(lambda request: request.url == maria.uri)
+
+    serving.send_signal(signal.SIGTERM)
+    hold.set()
+
+    assert (await posting).status == 202
+    async with asyncio.timeout(30):
+        assert await serving.wait() == 0
+    moot.running.remove(serving)
+    await moot.run("worker", "--until-idle")
+    async with moot.inside() as parts:
+        assert await parts.node.storage.read(visible) == Counter([note["id"]])
 
 
 async def test_kill_after_kill_loses_nothing(moot: Installation, far: ScriptedServer) -> None:
