@@ -137,11 +137,6 @@ def dialects(work: Work) -> dict[str, str]:
     return {host: dialect for host, dialect in rows}
 
 
-def remember_signature(work: Work, host: str, scheme: str) -> None:
-    """The signature scheme that a host let in; to be called after a success only."""
-    get_or_make(work, host).signature = scheme
-
-
 # ------------------------------------------------------------------ whether it lives
 
 
