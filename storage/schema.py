@@ -17,7 +17,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -92,6 +94,8 @@ class Actor(Table):
     featured: Mapped[str | None]
     moderators: Mapped[str | None]
     icon_url: Mapped[str | None]
+    # the table on a profile: {name, value, verified_at}
+    fields: Mapped[list[Any] | None]
     language: Mapped[str | None]
     discoverable: Mapped[bool] = mapped_column(default=True)
     indexable: Mapped[bool] = mapped_column(default=True)
@@ -134,8 +138,10 @@ class Key(Table):
 
 class Group(Table):
     __tablename__ = "groups"
+    __table_args__ = (Index(None, "parent_id"), Index(None, "join_token", unique=True))
 
     actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("groups.actor_id"))  # two levels, no more
     privacy: Mapped[str] = mapped_column(default="open")  # open, closed, secret
     who_may_start: Mapped[str] = mapped_column(default="members")  # members, moderators
     outsiders_may_start: Mapped[bool] = mapped_column(default=True)
@@ -143,6 +149,11 @@ class Group(Table):
     comments: Mapped[str] = mapped_column(default="quiet")  # to followers: quiet, boosted, none
     language: Mapped[str] = mapped_column(default="en")
     hue: Mapped[int] = mapped_column(default=200)
+    threads: Mapped[str] = mapped_column(default="either", server_default="either")  # may be: public, private, either
+    slow_mode: Mapped[int] = mapped_column(default=0, server_default="0")  # seconds between two comments of one member
+    listed: Mapped[bool] = mapped_column(default=True, server_default=true())  # in the directory
+    join_token: Mapped[str | None] = mapped_column(String(64))  # of the link that lets people in
+    join_prompt: Mapped[str] = mapped_column(default="", server_default=text("''"))  # of whoever asks to join
     archived_at: Mapped[datetime | None]
 
 
@@ -155,7 +166,58 @@ class Membership(Table):
     actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
     role: Mapped[str] = mapped_column(default="member")  # admin, moderator, member, guest, banned
     title: Mapped[str | None]
+    inviter_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
     joined_at: Mapped[datetime]
+
+
+class Guest(Table):
+    """Someone in a single thread of a group that they are not in."""
+
+    __tablename__ = "guests"
+    __table_args__ = (Index(None, "actor_id"),)
+
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    inviter_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    joined_at: Mapped[datetime]
+
+
+class Invitation(Table):
+    """A way into a group, or into one thread of it, for one person: by e-mail or by a handle elsewhere."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (Index(None, "group_id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    thread_id: Mapped[int | None] = mapped_column(ForeignKey("threads.id"))  # as a guest of this thread alone
+    email: Mapped[str | None]
+    invited_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # someone known, here or elsewhere
+    inviter_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    role: Mapped[str] = mapped_column(default="member")
+    words: Mapped[str] = mapped_column(default="")
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    accepted_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # who used it
+    revoked_at: Mapped[datetime | None]
+
+
+class JoinRequest(Table):
+    """Someone asks to be let into a group."""
+
+    __tablename__ = "join_requests"
+    __table_args__ = (UniqueConstraint("group_id", "actor_id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    words: Mapped[str] = mapped_column(default="")
+    state: Mapped[str] = mapped_column(default="waiting")  # waiting, approved, ignored
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decided_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
 
 
 class Follow(Table):
@@ -168,6 +230,154 @@ class Follow(Table):
     uri: Mapped[str | None]  # the Follow's own id
     state: Mapped[str]  # pending, accepted, rejected
     created_at: Mapped[datetime]
+
+
+# ------------------------------------------------------------------ signing in
+
+
+class Account(Table):
+    """What lets one of ours sign in; the console makes people without one."""
+
+    __tablename__ = "accounts"
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    email: Mapped[str | None] = mapped_column(unique=True)  # folded; verified, since there is no account before that
+    password_hash: Mapped[str | None]  # argon2id
+    admin: Mapped[bool] = mapped_column(default=False)  # of the node
+    zone: Mapped[str | None]  # IANA name, such as Europe/Lisbon
+    keys_off: Mapped[bool] = mapped_column(default=False)  # keyboard keys of pages
+    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    totp_last: Mapped[int | None] = mapped_column(Id)  # the latest step that was used
+    deactivated_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
+
+
+class SignUp(Table):
+    """Someone who wants an account: their address is proved first, and in approval mode an admin says yes."""
+
+    __tablename__ = "sign_ups"
+    __table_args__ = (Index(None, "email"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    display_name: Mapped[str]
+    email: Mapped[str]
+    password_hash: Mapped[str | None]
+    words: Mapped[str] = mapped_column(default="")
+    language: Mapped[str | None]
+    zone: Mapped[str | None]
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"))
+    join_group_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # whose join link led here
+    created_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    decided_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    reason: Mapped[str | None]  # of a no
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # what came of it
+
+
+class Token(Table):
+    """A secret that was sent to somebody: it works once, for one thing, for a while; only its hash is kept."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "actor_id"), Index(None, "expires_at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40))  # first, sign_in, reset, sign_up, new_email, passkey, second
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    code_hash: Mapped[str | None] = mapped_column(String(64))  # of the six digits that do the same
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    sign_up_id: Mapped[int | None] = mapped_column(ForeignKey("sign_ups.id"))
+    email: Mapped[str | None]
+    bound_to: Mapped[str | None]  # the browser that asked, for codes and passkeys
+    more: Mapped[dict[str, Any] | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignedIn(Table):
+    """A browser in which someone is signed in; the row goes when they sign out, or are signed out."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "actor_id"), Index(None, "expires_at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    proved_at: Mapped[datetime]  # when password, code or passkey was last given
+    address: Mapped[str] = mapped_column(default="")  # as far as its network, never whole
+    browser: Mapped[str] = mapped_column(default="")
+
+
+class RecoveryCode(Table):
+    """What lets someone in who lost their second factor, once."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (Index(None, "actor_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]
+
+
+class Passkey(Table):
+    """A WebAuthn credential."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (Index(None, "actor_id"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    credential: Mapped[str] = mapped_column(unique=True)  # base64url
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(Id)
+    transports: Mapped[list[Any]] = mapped_column(default=list)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Tally(Table):
+    """How often something was tried in a while, such as a password from one network."""
+
+    __tablename__ = "tallies"
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    count: Mapped[int]
+    until: Mapped[datetime]
+
+
+class Mail(Table):
+    """An e-mail on its way; its words are erased once it is sent, for they may hold a secret."""
+
+    __tablename__ = "mails"
+    __table_args__ = (Index(None, "parked_at", "sent_at", "next_try_at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), unique=True)  # the left part of its Message-ID
+    kind: Mapped[str] = mapped_column(String(40))
+    to_address: Mapped[str]
+    to_name: Mapped[str] = mapped_column(default="")
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # to whom of ours
+    subject: Mapped[str]
+    text: Mapped[str]
+    html: Mapped[str]
+    headers: Mapped[dict[str, Any] | None]  # beside the usual ones
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]  # given up: it needs an admin
 
 
 # ------------------------------------------------------------------ what is said
@@ -188,6 +398,7 @@ class Thread(Table):
     tags: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(default="visible")  # visible, removed, deleted
     announced: Mapped[bool] = mapped_column(default=True)  # imported threads never were
+    whiteboard: Mapped[bool] = mapped_column(default=False, server_default=false())  # members may edit the opening
     locked_at: Mapped[datetime | None]
     pinned_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -229,7 +440,9 @@ class Comment(Table):
     path: Mapped[str] = mapped_column(Path)
     depth: Mapped[int]
     kind: Mapped[str] = mapped_column(default="note")  # note, question
-    state: Mapped[str] = mapped_column(default="visible")  # visible, removed, deleted, missing, refused
+    # visible, removed, deleted, missing, refused, or moved: its place in a thread that it was split from
+    state: Mapped[str] = mapped_column(default="visible")
+    moved_to_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))
     reason: Mapped[str | None]  # why it is not visible
     source: Mapped[str] = mapped_column(default="")
     source_type: Mapped[str] = mapped_column(default="text/markdown")
@@ -297,7 +510,8 @@ class Revision(Table):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"))
-    editor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    editor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # who replaced it
+    note: Mapped[str] = mapped_column(default="", server_default=text("''"))  # what they say that they changed
     title: Mapped[str | None]
     source: Mapped[str]
     html: Mapped[str]
@@ -314,6 +528,86 @@ class Reaction(Table):
     kind: Mapped[str] = mapped_column(String(80))  # like, dislike, boost, or an emoji
     uri: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class Moved(Table):
+    """A number of a thread whose item was split off into another one."""
+
+    __tablename__ = "moved"
+
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"))
+
+
+class Reading(Table):
+    """What a reader has seen of a thread, as ranges of numbers such as `0-7,9-12`."""
+
+    __tablename__ = "readings"
+    __table_args__ = (Index(None, "thread_id", "first_at"),)
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    ranges: Mapped[str] = mapped_column(default="")
+    first_at: Mapped[datetime]
+    latest_at: Mapped[datetime]
+    dismissed: Mapped[int | None]  # out of the inbox until there is something beyond this number
+
+
+class Draft(Table):
+    """What a member began to write in a place, kept until it is posted or thrown away."""
+
+    __tablename__ = "drafts"
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    place: Mapped[str] = mapped_column(String(120), primary_key=True)  # reply:UID, edit:UID, thread:GROUP
+    words: Mapped[dict[str, Any]]  # the fields of the form
+    updated_at: Mapped[datetime]
+
+
+class Bookmark(Table):
+    __tablename__ = "bookmarks"
+    __table_args__ = (Index(None, "comment_id"),)
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"), primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Submission(Table):
+    """A form that was sent: sent again, it leads to what came of it the first time."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (Index(None, "sent_at"),)
+
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    led_to: Mapped[str]
+    sent_at: Mapped[datetime]
+
+
+class FollowedPost(Table):
+    """What someone whom our people follow published elsewhere: read in a list, never a comment."""
+
+    __tablename__ = "followed_posts"
+    __table_args__ = (Index(None, "author_id", "id"), Index(None, "arrived_at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    uri: Mapped[str] = mapped_column(unique=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    passed_on_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # the group that announced it
+    in_reply_to: Mapped[str | None]
+    title: Mapped[str | None]
+    html: Mapped[str]
+    language: Mapped[str | None]
+    summary: Mapped[str | None]
+    sensitive: Mapped[bool] = mapped_column(default=False)
+    attachments: Mapped[list[Any]] = mapped_column(default=list)
+    page_url: Mapped[str | None]
+    public: Mapped[bool] = mapped_column(default=True)  # else for the followers of its author
+    published_at: Mapped[datetime]
+    arrived_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
 
 
 class Notice(Table):
@@ -377,15 +671,20 @@ class ImportedRecord(Table):
 
 class Report(Table):
     __tablename__ = "reports"
-    __table_args__ = (UniqueConstraint("uri"), NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("uri"), Index(None, "group_id", "resolved_at"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     uri: Mapped[str | None]
     reporter_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
     objects: Mapped[list[Any]]
     words: Mapped[str] = mapped_column(default="")
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # whose moderators it is for; none: admins
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))
+    about_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # the person it is about
     created_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
+    resolved_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))
+    resolution: Mapped[str] = mapped_column(default="", server_default=text("''"))
 
 
 class Block(Table):
@@ -405,10 +704,11 @@ class Act(Table):
     """A moderator's act, with its reason."""
 
     __tablename__ = "acts"
-    __table_args__ = (NEVER_REUSED,)
+    __table_args__ = (Index(None, "group_id", "id"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # none: at the console
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # in which it was done; none: the node
     verb: Mapped[str]
     about: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")

@@ -19,16 +19,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"storage"},
     "node.forum": {"node.forum", "storage"},
     # The doors, which never know each other; only one of them knows the wire.
-    "node.web": {"node.web", "node.forum", "node.node", "node.settings", "node.VERSION", "storage"},
+    "node.web": {
+        *(
+            "node.web",
+            "node.forum",
+            "node.node",
+            "node.settings",
+            "node.languages",
+            "node.live",
+            "node.VERSION",
+            "storage",
+        ),
+    },
     "node.fediverse": {
         *("node.fediverse", "node.forum", "node.node", "node.settings", "node.VERSION", "storage", "federation"),
     },
     # What ties the ends. `Network` in node.node is how a page asks for the fediverse without knowing it.
     "node.settings": set(),
+    "node.languages": set(),
+    "node.live": {"storage"},
     "node.logs": {"node.settings"},
-    "node.node": {"node.settings", "node.forum", "storage", "federation.client"},
-    "node.consequences": {"node.forum", "node.fediverse", "node.node", "storage"},
-    "node.worker": {"node.forum", "node.fediverse", "node.node", "node.settings", "storage"},
+    "node.node": {"node.settings", "node.forum", "node.live", "storage", "federation.client"},
+    "node.consequences": {"node.forum", "node.fediverse", "node.mail", "node.live", "node.node", "storage"},
+    "node.mail": {"node.mail", "node.forum", "node.languages", "node.node", "node.settings", "storage"},
+    "node.worker": {"node.forum", "node.fediverse", "node.mail", "node.node", "node.settings", "storage"},
     # The app makes the client: it names what the client is given, and no more of the wire than that.
     "node.app": {"node", "storage", "federation.client", "federation.resolving", "federation.signatures"},
     # The command line, the server process and whatever else stands at the end: the wire only through the door.
@@ -42,7 +56,11 @@ ONLY_IN = {
     "psycopg": ("storage",),
     "httpsig": ("federation.signatures",),
     "http_message_signatures": ("federation.rfc9421",),
-    "jinja2": ("node.web",),
+    "jinja2": ("node.web", "node.mail"),
+    "babel": ("node.languages",),
+    "aiosmtplib": ("node.mail",),
+    "argon2": ("node.passwords",),
+    "webauthn": ("node.web",),
     "click": ("node.cli", "node.__main__"),
     # Verbs never mention HTTP, and the database knows none.
     "aiohttp": ("federation", "node.web", "node.fediverse", "node.node", "node.app", "node.serving", "node.logs"),

@@ -33,7 +33,7 @@ async def inspect(node: Node, address: str) -> Inspection:
         uri = address if "://" in address else (await node.client.finger(address.lstrip("@"), budget))[0]
         fetched = await node.client.fetch(uri, budget)
     except FederationError as error:
-        raise NotFound(f"{address}: {error}") from error
+        raise NotFound("%(address)s: %(why)s", address=address, why=error) from error
     host = fetched.url.split("/")[2]
     try:
         software = " ".join(part for part in await node.client.nodeinfo(host, budget) if part)

@@ -38,9 +38,11 @@ class Fediverse:
         try:
             _, links = await self._node.client.finger(handle.lstrip("@"), Budget())
         except Unreachable as error:
-            raise NotFound(f"The server {host} does not answer right now. Try again in a while.") from error
+            raise NotFound("The server %(host)s does not answer right now. Try again in a while.", host=host) from error
         except FederationError as error:
-            raise NotFound(f"The server {host} knows nobody called {handle}. Look at the spelling.") from error
+            raise NotFound(
+                "The server %(host)s knows nobody called %(handle)s. Look at the spelling.", host=host, handle=handle
+            ) from error
         found = links.way_to(INTENTS.get(intent, "Object"), object_uri)
         if found is not None:
             return found

@@ -69,9 +69,9 @@ async def find_actor(node: Node, address: str, budget: Budget | None = None) -> 
             uri, _ = await node.client.finger(handle, budget)
         return await fetch_actor(node, uri, budget)
     except Unreachable as error:
-        raise NotFound(f"The server of {address} cannot be reached right now.") from error
+        raise NotFound("The server of %(address)s cannot be reached right now.", address=address) from error
     except FederationError as error:
-        raise NotFound(f"There is nobody at {address}, or their server does not say so.") from error
+        raise NotFound("There is nobody at %(address)s, or their server does not say so.", address=address) from error
 
 
 def _known_handle(work: Work, handle: str) -> int | None:

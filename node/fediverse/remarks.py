@@ -31,7 +31,9 @@ async def find_elsewhere(node: Node, address: str) -> Elsewhere:
             if group is None and await node.storage.read(_is_group, actor_id):
                 group = uri
     except FederationError as error:
-        raise NotFound(f"There is nothing at {address} that can be answered: {error}") from error
+        raise NotFound(
+            "There is nothing at %(address)s that can be answered: %(why)s", address=address, why=error
+        ) from error
     mentions = tuple((mention.href, mention.name.lstrip("@")) for mention in post.mentions[:MENTIONED])
     context = post.context or post.conversation
     return Elsewhere(post.id, post.url, post.attributed_to, group, context, mentions)

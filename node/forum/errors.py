@@ -2,7 +2,12 @@
 
 
 class Refusal(Exception):
-    """A rule said no; nothing was changed."""
+    """A rule said no; nothing was changed. Its words can be translated, and are filled in with its values then."""
+
+    def __init__(self, words: str, **values: object) -> None:
+        super().__init__(words % values if values else words)
+        self.words = words
+        self.values = values
 
 
 class NotAllowed(Refusal):
@@ -14,4 +19,8 @@ class NotFound(Refusal):
 
 
 class Invalid(Refusal):
-    """What was given cannot be taken as it is."""
+    """What was given cannot be taken as it is; `field` is the one of a form that it is about, if it is one."""
+
+    def __init__(self, words: str, *, field: str | None = None, **values: object) -> None:
+        super().__init__(words, **values)
+        self.field = field

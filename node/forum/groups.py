@@ -127,5 +127,7 @@ def leave(work: Work, actor: Actor, group: Group) -> None:
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise Invalid(f"{what} is one of {', '.join(allowed)}; not {value}.")
+        raise Invalid(
+            "%(what)s is one of %(allowed)s; not %(value)s.", what=what, allowed=", ".join(allowed), value=value
+        )
     return value

@@ -242,7 +242,7 @@ def take_comment(work: Work, source: Source, it: CommentIn) -> str:
         return KNOWN
     thread_id = imports.local_id(work, source.name, "discussions", it.thread)
     if thread_id is None:
-        raise Invalid(f"The thread {it.thread} of comment {it.key} is not here.")
+        raise Invalid("The thread %(thread)s of comment %(key)s is not here.", thread=it.thread, key=it.key)
     parent_id = imports.local_id(work, source.name, it.table, it.parent) if it.parent else None
     parent = stored_threads.comment(work, parent_id) if parent_id else stored_threads.opening(work, thread_id)
     author = _person(work, source, it.author)
@@ -278,7 +278,7 @@ def take_reaction(work: Work, source: Source, it: ReactionIn) -> str:
         return KNOWN
     local_id = imports.local_id(work, source.name, *it.on)
     if local_id is None:
-        raise Invalid(f"What reaction {it.key} is on is not here.")
+        raise Invalid("What reaction %(key)s is on is not here.", key=it.key)
     comment = (
         stored_threads.opening(work, local_id) if it.on[0] == "discussions" else stored_threads.comment(work, local_id)
     )
@@ -303,7 +303,7 @@ def _group(work: Work, source: Source, key: str) -> Group:
     local_id = imports.local_id(work, source.name, "groups", key)
     group = stored_groups.by_id(work, local_id) if local_id is not None else None
     if group is None:
-        raise Invalid(f"The group {key} is not here.")
+        raise Invalid("The group %(key)s is not here.", key=key)
     return group
 
 

@@ -35,11 +35,15 @@ def free_name(work: Work, name: str) -> str:
     """The handle in the form we keep; refuses one that is malformed, reserved, or was ever taken."""
     name = name.strip().lower().removeprefix("@")
     if not NAME.fullmatch(name):
-        raise Invalid("A handle has 1 to 30 characters of a to z, 0 to 9 and _.")
+        raise Invalid("A handle has 1 to 30 characters of a to z, 0 to 9 and _.", field="name")
     if name in RESERVED:
-        raise Invalid(f"The handle {name} is reserved; choose another.")
+        raise Invalid("The handle %(name)s is reserved; choose another.", name=name, field="name")
     if people.name_taken(work, name):
-        raise Invalid(f"The handle {name} is taken, or once was; handles are never given again. Choose another.")
+        raise Invalid(
+            "The handle %(name)s is taken, or once was; handles are never given again. Choose another.",
+            name=name,
+            field="name",
+        )
     return name
 
 
@@ -323,5 +327,5 @@ def group_of(work: Work, actor: Actor) -> Group:
     """The group of a group actor."""
     group = groups.by_id(work, actor.id)
     if group is None:
-        raise Invalid(f"{actor.name} is not a group.")
+        raise Invalid("%(name)s is not a group.", name=actor.name)
     return group

@@ -56,9 +56,9 @@ def start_thread(
         rules.may_start(work, author, group, private=private)
     title = text.clean_name(title, TITLE + 1)
     if not title:
-        raise Invalid("A thread needs a title.")
+        raise Invalid("A thread needs a title.", field="title")
     if len(title) > TITLE:
-        raise Invalid(f"A title has at most {TITLE} characters; this one is longer.")
+        raise Invalid("A title has at most %(most)s characters; this one is longer.", most=TITLE, field="title")
     said_at = imported.said_at if imported else work.now
     uid = work.mint()
     uri = elsewhere.uri if elsewhere else f"{work.origin}/post/{uid}"
