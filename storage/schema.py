@@ -677,6 +677,8 @@ class Report(Table):
     uri: Mapped[str | None]
     reporter_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
     objects: Mapped[list[Any]]
+    # why, in one word: spam, abuse, rules, other; none from other servers
+    category: Mapped[str] = mapped_column(String(20), default="", server_default=text("''"))
     words: Mapped[str] = mapped_column(default="")
     group_id: Mapped[int | None] = mapped_column(ForeignKey("actors.id"))  # whose moderators it is for; none: admins
     comment_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id"))

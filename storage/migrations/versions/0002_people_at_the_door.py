@@ -294,6 +294,7 @@ def upgrade() -> None:
     op.add_column("groups", sa.Column("join_token", sa.String(length=64), nullable=True))
     op.add_column("groups", sa.Column("join_prompt", sa.Text(), nullable=False, server_default=sa.text("''")))
     _refer("memberships", "inviter_id", "actors", "id")
+    op.add_column("reports", sa.Column("category", sa.String(length=20), nullable=False, server_default=sa.text("''")))
     _refer("reports", "group_id", "actors", "id")
     _refer("reports", "comment_id", "comments", "id")
     _refer("reports", "about_id", "actors", "id")
