@@ -5,15 +5,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from node.fediverse import actors, publishing, remarks, telling
-from node.forum import events
-from storage import people
+from node.forum import events, reading
+from storage import people, visibility
 from storage.work import OnEvent, Work
 
 Consequence = Callable[[Work, Any], object]
 
 TABLE: dict[type, tuple[Consequence, ...]] = {
-    events.ThreadStarted: (lambda work, it: publishing.publish_thread(work, it.opening),),
-    events.CommentPosted: (lambda work, it: publishing.publish_comment(work, it.comment),),
+    events.ThreadStarted: (
+        lambda work, it: publishing.publish_thread(work, it.opening),
+        lambda work, it: reading.note_posted(work, it.opening, it.author),
+    ),
+    events.CommentPosted: (
+        lambda work, it: publishing.publish_comment(work, it.comment),
+        lambda work, it: reading.note_posted(work, it.comment, it.author),
+    ),
     events.CommentEdited: (lambda work, it: publishing.publish_edit(work, it.comment, it.editor),),
     events.CommentErased: (
         lambda work, it: publishing.publish_erasure(work, it.comment, it.author, it.reacted, it.mentioned),
@@ -33,7 +39,11 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     ),
     events.Unfollowed: (lambda work, it: telling.send_unfollow(work, it.follower, it.target, it.request),),
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
-    events.ActorErased: (lambda work, it: telling.publish_departure(work, it.actor),),
+    events.ActorErased: (
+        lambda work, it: telling.publish_departure(work, it.actor),
+        lambda work, it: reading.forget_all_of(work, it.actor.id),
+        lambda work, it: drafts.drop_all_of(work, it.actor.id),
+    ),
     events.Joined: (),
     events.RemarkMade: (lambda work, it: remarks.publish(work, it.remark, it.author),),
     events.RemarkEdited: (lambda work, it: remarks.publish_edit(work, it.remark, it.author),),
@@ -67,5 +77,5 @@ def _publish_reaction(work: Work, event: events.Reacted) -> None:
 
 def _publish_actor(work: Work, event: events.ActorChanged) -> None:
     # Without a key nobody has read the actor yet, so nobody holds a copy.
-    if people.key_of(work, event.actor.id) is not None and actors.is_shown(work, event.actor):
+    if people.key_of(work, event.actor.id) is not None and visibility.is_shown(work, event.actor):
         telling.publish_actor(work, event.actor, actors.document(work, event.actor))

@@ -138,7 +138,7 @@ def threads(
 ) -> list[ThreadRow]:
     """Threads, those with the latest activity first."""
     query = (
-        select(Thread, Actor.name)
+        select(Thread, Actor.name, Actor.uri)
         .join(Actor, Actor.id == Thread.group_id)
         .order_by(Thread.last_activity_at.desc(), Thread.id.desc())
         .limit(limit)
@@ -150,11 +150,11 @@ def threads(
     return [
         ThreadRow(
             thread.uid, f"{work.origin}/post/{thread.uid}",
-            f"{work.origin}/g/{group}/{thread.uid}-{thread.slug}", thread.title, group, thread.private, thread.state,
+            f"{group_uri}/{thread.uid}-{thread.slug}", thread.title, group, thread.private, thread.state,
             thread.locked_at is not None, thread.comments_count, thread.seen_count, thread.created_at,
             thread.last_activity_at,
         )
-        for thread, group in work.execute(query)
+        for thread, group, group_uri in work.execute(query)
     ]  # fmt: skip
 
 

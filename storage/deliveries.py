@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from storage import hosts, threads
+from storage import hosts, threads, visibility
 from storage.people import Inbox
 from storage.schema import Activity, Actor, Delivery, Host, Reach
 from storage.work import Work
@@ -291,4 +291,4 @@ def _may_go(work: Work, activity: Activity) -> bool:
     if comment is not None:
         return threads.is_visible(work, comment.id, None)
     subject = work.scalars(select(Actor).where(Actor.uri == activity.about)).one_or_none()
-    return subject is None or subject.state == "active"
+    return subject is None or (subject.state == "active" and visibility.is_shown(work, subject))

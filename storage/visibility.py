@@ -1,9 +1,11 @@
 """Who may see what: one predicate, used by pages, documents, feeds and deliveries alike."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from storage.schema import Actor, Comment, Fact, Group, Host, Membership, Thread
+from storage.schema import Actor, Comment, Fact, Group, Guest, Host, Membership, Thread
 from storage.work import Work
 
 VISIBLE = "visible"
@@ -17,21 +19,32 @@ def is_member(viewer: int | None, group_id: ColumnElement[int]) -> ColumnElement
     return exists(select(part.id).where(part.group_id == group_id, part.actor_id == viewer, part.role != "banned"))
 
 
-def group_seen_by(viewer: int | None) -> ColumnElement[bool]:
-    """The group stands, and is not secret or the viewer is in it. Needs Group joined."""
-    actor = aliased(Actor)  # of its own, whatever else the query joins
-    standing = exists(select(actor.id).where(actor.id == Group.actor_id, actor.state == "active").correlate(Group))
+def is_guest(viewer: int | None, thread_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """The viewer was let into that one thread, and sees no more of its group than anybody."""
+    guest = aliased(Guest)
+    return exists(select(guest.thread_id).where(guest.thread_id == thread_id, guest.actor_id == viewer))
+
+
+def group_seen_by(viewer: int | None, group: Any = Group) -> ColumnElement[bool]:
+    """The group stands, and is not secret or the viewer is in it. Needs Group joined, or the alias of it given."""
+    not_secret: ColumnElement[bool] = group.privacy != "secret"
     if viewer is None:
-        return and_(standing, Group.privacy != "secret")
-    return and_(standing, or_(Group.privacy != "secret", is_member(viewer, Group.actor_id.expression)))
+        return and_(_stands(group), not_secret)
+    return and_(_stands(group), or_(not_secret, is_member(viewer, group.actor_id)))
 
 
 def thread_seen_by(viewer: int | None) -> ColumnElement[bool]:
-    """The thread is there for the viewer. Needs Thread and Group joined."""
-    open_to_them: ColumnElement[bool] = Thread.private.is_(False)
-    if viewer is not None:
-        open_to_them = or_(open_to_them, is_member(viewer, Thread.group_id.expression))
-    return and_(Thread.state == VISIBLE, group_seen_by(viewer), open_to_them)
+    """The thread is there for the viewer: public, or they are in its group, or its guest. Needs Thread and Group."""
+    public: ColumnElement[bool] = and_(Thread.private.is_(False), Group.privacy != "secret")
+    if viewer is None:
+        return and_(Thread.state == VISIBLE, _stands(Group), public)
+    theirs = or_(is_member(viewer, Thread.group_id.expression), is_guest(viewer, Thread.id.expression))
+    return and_(Thread.state == VISIBLE, _stands(Group), or_(public, theirs))
+
+
+def _stands(group: Any) -> ColumnElement[bool]:
+    actor = aliased(Actor)  # of its own, whatever else the query joins
+    return exists(select(actor.id).where(actor.id == group.actor_id, actor.state == "active").correlate(group))
 
 
 def author_heard() -> ColumnElement[bool]:
@@ -50,6 +63,12 @@ def author_heard() -> ColumnElement[bool]:
 def comment_seen_by(viewer: int | None) -> ColumnElement[bool]:
     """The item's words may be shown. Needs Comment, Thread and Group joined."""
     return and_(Comment.state == VISIBLE, author_heard(), thread_seen_by(viewer))
+
+
+def is_shown(work: Work, actor: Actor) -> bool:
+    """The actor may be known of at all: a secret group is not."""
+    group = work.get(Group, actor.id) if actor.kind == "group" else None
+    return group is None or group.privacy != "secret"
 
 
 def epoch(work: Work) -> str:

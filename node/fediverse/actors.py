@@ -8,7 +8,7 @@ from federation.documents import AS2, PUBLIC, Document, moment
 from node.fediverse import posts
 from storage import groups, pages, people, threads
 from storage.people import by_id
-from storage.schema import Actor, Comment, Group
+from storage.schema import Actor, Comment
 from storage.work import Work
 
 OUTBOX = 50  # the newest threads; PieFed and Lemmy take no more
@@ -38,9 +38,9 @@ def document(work: Work, actor: Actor) -> Document:
         name=actor.display_name,
         summary=actor.summary,
         source=actor.summary_source,
-        discoverable=actor.discoverable,
+        discoverable=actor.discoverable and (group is None or group.listed),
         indexable=actor.indexable,
-        posting_restricted=group is not None and group.who_may_start == "moderators",
+        posting_restricted=group is not None and (group.who_may_start == "moderators" or group.archived_at is not None),
         suspended=actor.state == "suspended",
         published=actor.created_at,
         updated=actor.updated_at if actor.updated_at > actor.created_at else None,
@@ -138,9 +138,3 @@ def gone(work: Work, actor: Actor) -> Document:
     """What stands where a deleted actor was."""
     kind = "Group" if actor.kind == "group" else "Person"
     return notes.tombstone(actor.uri, former_type=kind, deleted=actor.updated_at)
-
-
-def is_shown(work: Work, actor: Actor) -> bool:
-    """The actor may be known of at all: a secret group is not."""
-    group: Group | None = groups.by_id(work, actor.id) if actor.kind == "group" else None
-    return group is None or group.privacy != "secret"

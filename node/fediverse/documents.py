@@ -97,8 +97,12 @@ GROUPS_ONLY = {"moderators", "welcome"}
 
 def _of_actor(work: Work, kind: str, name: str, part: str, kept: Answer | None) -> Answer:
     actor = people.by_name(work, name) if kind else people.by_uri(work, f"{work.origin}/actor")
-    if actor is None or (actor.uri != f"{work.origin}/{kind}/{name}" and kind) or not actors.is_shown(work, actor):
+    if actor is None or not visibility.is_shown(work, actor):
         return MISSING
+    if kind and actor.uri != f"{work.origin}/{kind}/{name}":
+        # A handle that it has now, or once had: its id stands at the first one for ever.
+        renamed = not part and actor.uri.startswith(f"{work.origin}/{kind}/") and actor.state == "active"
+        return Answer(302, b"", "", actor.version, actor.uri) if renamed else MISSING
     if actor.state == "deleted":
         return _made(410, actors.gone(work, actor), actor.version, None)
     if part not in ACTOR_PARTS or (part in GROUPS_ONLY and actor.kind != "group"):
@@ -193,6 +197,9 @@ def _of_activity(work: Work, uid: str, dialect: str) -> Answer:
     about = threads.comment_by_uri(work, activity.about)
     if not activity.always and about is not None and not threads.is_visible(work, about.id, None):
         return MISSING
+    subject = people.by_uri(work, activity.about) if about is None else None
+    if subject is not None and not visibility.is_shown(work, subject):
+        return MISSING  # what it said of itself before it was secret
     return Answer(200, body, _etag(body), None)
 
 
@@ -233,7 +240,7 @@ def webfinger(work: Work, resource: str) -> tuple[int, Document]:
     if actor is None and asked.name is not None and people.by_uri(work, node_actor) is not None:
         own = people.by_uri(work, node_actor)
         actor = own if own is not None and own.name == asked.name else None
-    if actor is None or not actor.local or not actors.is_shown(work, actor):
+    if actor is None or not actor.local or not visibility.is_shown(work, actor):
         return 404, missing
     if actor.state == "deleted":
         return 410, {"error": "This account was deleted."}

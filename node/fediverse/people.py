@@ -7,14 +7,13 @@ from federation.actors import RemoteActor
 from federation.addresses import authority, canonical
 from federation.budget import Budget
 from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
-from node.fediverse import actors
 from node.fediverse.fetching import fetch_object
 from node.forum import people as forum_people
 from node.forum import text
 from node.forum.errors import NotFound, Refusal
 from node.forum.people import Profile
 from node.node import Node
-from storage import people
+from storage import people, visibility
 from storage.schema import Actor
 from storage.work import Work
 
@@ -175,7 +174,7 @@ def _ours(work: Work, uri: str | None) -> Actor:
     actor = people.by_uri(work, uri) if uri else None
     if actor is None or not actor.local or actor.state != "active" or actor.kind == "application":
         raise NotFound("There is no such actor here.")
-    if not actors.is_shown(work, actor):  # answered like one that is not there: with nothing
+    if not visibility.is_shown(work, actor):  # answered like one that is not there: with nothing
         raise NotFound("There is no such actor here.")
     return actor
 

@@ -15,7 +15,7 @@ EXCERPT = 300  # characters of plain text that forums and link cards show
 
 def page_of(work: Work, thread: Thread, group: Actor, comment: Comment) -> str:
     """The address of the item on its thread's page."""
-    page = f"{work.origin}/g/{group.name}/{thread.uid}-{thread.slug}"
+    page = f"{group.uri}/{thread.uid}-{thread.slug}"  # its id stays where it is, whatever it is called now
     return page if comment.number == 0 else f"{page}?at={comment.number}#c-{comment.number}"
 
 

@@ -22,13 +22,13 @@ from federation.errors import (
 )
 from federation.inbox import Received
 from node import VERSION
-from node.fediverse import actors, documents
+from node.fediverse import documents
 from node.fediverse.documents import Answer, Documents
 from node.fediverse.pace import Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
-from storage import hosts, letters, people
+from storage import hosts, letters, people, visibility
 from storage.work import StorageUnavailable, Work
 
 log = logging.getLogger(__name__)
@@ -270,7 +270,7 @@ def accept(work: Work, received: Received, path: str) -> bool:
         raise NotFound("There is no such inbox.")  # PostgreSQL takes no NUL
     if not path.startswith(("/inbox", "/actor/")):
         actor = people.by_uri(work, work.origin + path.removesuffix("/inbox"))
-        if actor is None or not actor.local or actor.state == "deleted" or not actors.is_shown(work, actor):
+        if actor is None or not actor.local or actor.state == "deleted" or not visibility.is_shown(work, actor):
             raise NotFound("There is no such inbox.")
     host = authority(received.signer)
     if hosts.is_blocked(work, host):
