@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import aliased
 
-from storage import groups, threads, visibility
+from storage import groups, people, threads, visibility
 from storage.groups import GroupCard
 from storage.people import Person, as_person
 from storage.schema import Actor, Comment, Group, Reaction, Thread
@@ -63,7 +63,7 @@ class ThreadCard:
     uid: str
     title: str
     slug: str
-    group: str
+    group: str  # its name in addresses, which is its first handle for ever
     group_title: str
     opening: str  # its state: visible, or deleted with answers that stay
     author: Person | None
@@ -304,7 +304,7 @@ def cards(
     author = aliased(Actor)
     group_actor = aliased(Actor)
     query = (
-        select(Thread, group_actor.name, group_actor.display_name, Comment, author)
+        select(Thread, group_actor.uri, group_actor.display_name, Comment, author)
         .join(Group, Group.actor_id == Thread.group_id)
         .join(group_actor, group_actor.id == Thread.group_id)
         .join(Comment, (Comment.thread_id == Thread.id) & (Comment.number == 0))
@@ -333,8 +333,8 @@ def cards(
             thread.uid,
             thread.title,
             thread.slug,
-            group_name,
-            group_title or group_name,
+            people.path_name(group_uri),
+            group_title or people.path_name(group_uri),
             first.state,
             as_person(wrote) if wrote is not None and first.state != "deleted" else None,
             first.html,
@@ -346,7 +346,7 @@ def cards(
             thread.last_activity_at,
             thread.comments_count,
         )
-        for thread, group_name, group_title, first, wrote in work.execute(query)
+        for thread, group_uri, group_title, first, wrote in work.execute(query)
     ]
 
 
@@ -358,7 +358,7 @@ class Said:
     thread_uid: str
     thread_title: str
     slug: str
-    group: str
+    group: str  # its name in addresses, which is its first handle for ever
     group_title: str
     opening: str  # state of the thread's opening, without which the title may not be shown
 
@@ -373,7 +373,7 @@ def said(work: Work, which: ColumnElement[bool], *, viewer: int | None, limit: i
     group_actor = aliased(Actor)
     first = aliased(Comment)
     rows = work.execute(
-        threads.with_thread(select(Comment.id, first.id, Thread, group_actor.name, group_actor.display_name))
+        threads.with_thread(select(Comment.id, first.id, Thread, group_actor.uri, group_actor.display_name))
         .join(group_actor, group_actor.id == Thread.group_id)
         .join(first, (first.thread_id == Thread.id) & (first.number == 0))
         .where(which, visibility.comment_seen_by(viewer))
@@ -387,9 +387,9 @@ def said(work: Work, which: ColumnElement[bool], *, viewer: int | None, limit: i
             thread.uid,
             thread.title,
             thread.slug if items[first_id].state == "visible" else threads.SLUG_OF_THE_GONE,
-            group_name,
-            group_title or group_name,
+            people.path_name(group_uri),
+            group_title or people.path_name(group_uri),
             items[first_id].state,
         )
-        for item_id, first_id, thread, group_name, group_title in rows
+        for item_id, first_id, thread, group_uri, group_title in rows
     ]

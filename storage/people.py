@@ -78,6 +78,11 @@ def named(work: Work, handles: Iterable[str]) -> list[tuple[str, str]]:
     return [(actor.uri, actor.handle) for actor in found if actor is not None]
 
 
+def path_name(uri: str) -> str:
+    """The name of an actor of ours in its addresses: its first handle, whatever it is called now."""
+    return uri.rsplit("/", 1)[1]
+
+
 def name_taken(work: Work, name: str) -> bool:
     """Some actor of this node has, or once had, that handle."""
     return work.get(Handle, name.lower()) is not None
