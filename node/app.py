@@ -23,6 +23,8 @@ from node.fediverse.keys import Keyring, MakeKey, load_secret
 from node.fediverse.network import Fediverse
 from node.forum import people
 from node.node import NODE, Node
+from node.passwords import Passwords
+from node.sealing import Sealing
 from node.settings import Settings
 from node.web import routes as web_routes
 from node.worker import Worker
@@ -74,8 +76,10 @@ async def opened(
     if storage.sqlite if migrate is None else migrate:
         storage.migrate()
     storage.start()
+    passwords = Passwords()
     signing = ThreadPoolExecutor(SIGNING, thread_name_prefix="signing")
-    keyring = Keyring(storage, load_secret(settings), make=make_key)
+    secret = load_secret(settings)
+    keyring = Keyring(storage, secret, make=make_key)
     try:
         actor_id = await storage.write(settle_in, settings.name)
 
@@ -95,7 +99,7 @@ async def opened(
             tls=tls,
         )
         async with client:
-            node = Node(settings, storage, client)
+            node = Node(settings, storage, client, Sealing(secret), passwords)
             node.network = Fediverse(node)
             bells.append(node.deliveries_wait)
             worker = Worker(node, keyring, partial(receiving.process, node))
@@ -103,6 +107,7 @@ async def opened(
     finally:
         storage.close()
         signing.shutdown()
+        passwords.close()
 
 
 def settle_in(work: Work, name: str) -> int:
@@ -136,7 +141,7 @@ def negotiated(document: Page, page: Page) -> Page:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = await (document if fediverse.wants_document(request) else page)(request)
-        response.headers["Vary"] = "Accept"
+        response.headers.setdefault("Vary", "Accept")  # a page depends on more, and says so itself
         return response
 
     return answer

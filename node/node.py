@@ -8,6 +8,8 @@ from aiohttp import web
 
 from federation.client import Client
 from node.forum.remarks import Elsewhere
+from node.passwords import Passwords
+from node.sealing import Sealing
 from node.settings import Settings
 from storage.work import Storage
 
@@ -39,6 +41,8 @@ class Node:
     settings: Settings
     storage: Storage
     client: Client
+    sealing: Sealing = field(default_factory=Sealing.fresh)
+    passwords: Passwords = field(default_factory=Passwords)
     network: Network = field(init=False)  # the fediverse, wired in by app
     letters_came: asyncio.Event = field(default_factory=asyncio.Event)
     deliveries_wait: asyncio.Event = field(default_factory=asyncio.Event)

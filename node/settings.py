@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,10 @@ class Settings:
         default="", repr=False, metadata={"says": "seals the private keys; empty: kept in the data folder, mode 0600"}
     )
     listen: str = field(default="127.0.0.1:8080", metadata={"says": "address and port to serve on"})
+    trusted_proxies: frozenset[str] = field(
+        default=frozenset({"127.0.0.1", "::1"}),
+        metadata={"says": "addresses of the proxies before this node, whose X-Forwarded-For is believed"},
+    )
     development: bool = field(default=False, metadata={"says": "allow http and the loopback peers named in dev_peers"})
     dev_peers: frozenset[str] = field(
         default=frozenset(),
@@ -128,6 +133,8 @@ def _checked(values: dict[str, Any]) -> Settings:
         if not (host.startswith("127.") or host == "[::1]") or not port.isdigit():
             raise SettingsError(f"dev_peers: {peer!r} is not a loopback host:port such as 127.0.0.1:4101")
     values["dev_peers"] = frozenset(peers)
+    if "trusted_proxies" in values:
+        values["trusted_proxies"] = _addresses("trusted_proxies", values["trusted_proxies"])
     if str(values.get("log_format", "text")) not in ("text", "json"):
         raise SettingsError("log_format is text or json")
     if str(values.get("log_level", "info")).lower() not in ("debug", "info", "warning", "error"):
@@ -162,6 +169,17 @@ def _origin(value: str) -> str:
     if port == {"http": 80, "https": 443}[parts.scheme]:
         netloc = netloc.rpartition(":")[0]
     return f"{parts.scheme}://{netloc}"
+
+
+def _addresses(name: str, given: object) -> frozenset[str]:
+    listed = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, (list, frozenset)) else []
+    found = {str(address).strip() for address in listed if str(address).strip()}
+    for address in found:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise SettingsError(f"{name}: {address!r} is not an address such as 127.0.0.1") from None
+    return frozenset(found)
 
 
 def _switch(name: str, value: object) -> bool:

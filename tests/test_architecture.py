@@ -20,16 +20,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.forum": {"node.forum", "storage"},
     # The doors, which never know each other; only one of them knows the wire.
     "node.web": {
-        *(
-            "node.web",
-            "node.forum",
-            "node.node",
-            "node.settings",
-            "node.languages",
-            "node.live",
-            "node.VERSION",
-            "storage",
-        ),
+        *("node.web", "node.forum", "node.node", "node.settings", "node.languages", "node.live", "node.passwords"),
+        *("node.sealing", "node.VERSION", "storage"),
     },
     "node.fediverse": {
         *("node.fediverse", "node.forum", "node.node", "node.settings", "node.VERSION", "storage", "federation"),
@@ -39,7 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.languages": set(),
     "node.live": {"storage"},
     "node.logs": {"node.settings"},
-    "node.node": {"node.settings", "node.forum", "node.live", "storage", "federation.client"},
+    "node.node": {
+        *("node.settings", "node.forum", "node.live", "node.passwords", "node.sealing", "storage", "federation.client"),
+    },
+    "node.passwords": set(),
+    "node.sealing": set(),
     "node.consequences": {"node.forum", "node.fediverse", "node.mail", "node.live", "node.node", "storage"},
     "node.mail": {"node.mail", "node.forum", "node.languages", "node.node", "node.settings", "storage"},
     "node.worker": {"node.forum", "node.fediverse", "node.mail", "node.node", "node.settings", "storage"},

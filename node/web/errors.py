@@ -8,7 +8,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
-from node.web import look
+from node.forum.text import TextRefused
+from node.languages import gettext as _
+from node.web import forms, look, session
 from node.web.look import Head
 from storage.work import StorageUnavailable
 
@@ -57,18 +59,54 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
             return web.Response(
                 status=answer.status,
                 # A title can change and change back: whoever kept the way from one to the other would go in circles.
-                headers={"Location": answer.headers["Location"], "Vary": "Accept", "Cache-Control": "no-cache"},
+                headers={"Location": answer.headers["Location"], "Vary": look.VARY, "Cache-Control": "no-cache"},
             )
         return error_page(request, answer.status, headers={k: v for k, v in answer.headers.items() if k == "Allow"})
+    except session.SignInNeeded:
+        if request.method in ("GET", "HEAD"):
+            return session.way_in(request)
+        return await _give_back(request, "signed-out")
+    except session.ProofNeeded:
+        return session.way_to_proof(request)
+    except forms.Expired:
+        return await _give_back(request, "expired")
+    except forms.Garbled:
+        return await _give_back(request, "garbled")
+    except TextRefused as refusal:
+        return error_page(request, 400, words=str(refusal))
     except Refusal as refusal:
         status = next((status for kind, status in STATUS.items() if isinstance(refusal, kind)), 403)
-        return error_page(request, status, words=str(refusal))
+        return error_page(request, status, words=said(refusal))
     except StorageUnavailable as error:
         log.warning("request %s: the database did not answer: %s", request[REQUEST_ID], error)
         return error_page(request, 503, headers={"Retry-After": str(RETRY_AFTER)})
     except Exception:
         log.exception("request %s failed: %s %r", request[REQUEST_ID], request.method, request.path)
         return error_page(request, 500)
+
+
+def said(refusal: Refusal) -> str:
+    """Why something was refused, in the reader's language."""
+    return _(refusal.words, **refusal.values)
+
+
+async def _give_back(request: web.Request, why: str) -> web.Response:
+    """A form that could not be taken as it came, with every word that was in it, to be sent again (WEB-24)."""
+    form = request.get(forms.FORM)
+    if form is None:
+        try:
+            form = await forms.read(request)
+        except forms.Expired:
+            form = request[forms.FORM]
+        except forms.Garbled:
+            form, why = request[forms.FORM], "garbled"
+    head = Head(title=_("Your words are still here"), indexed=False)
+    response = look.page(
+        request, "kept.html", head, status=400 if why == "garbled" else 403, why=why, action=request.path_qs,
+        fields=forms.to_give_back(form), signed_in=session.reader_of(request) is not None,
+    )  # fmt: skip
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def error_page(
@@ -91,7 +129,7 @@ def error_page(
             request, "error.html", head, status=status, code=status, words=words, link=link, link_words=link_words,
             id=request[REQUEST_ID],
         )  # fmt: skip
-    response.headers["Vary"] = "Accept"
+    response.headers["Vary"] = look.VARY
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
     return response

@@ -4,11 +4,11 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from gettext import gettext as _
 
 from aiohttp import web
 
 from node.forum.errors import NotAllowed, NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import errors, forms, threads
 from storage.pages import ThreadPage

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from gettext import gettext as _
 
 from aiohttp import web
 
 from node.forum import text
 from node.forum.errors import NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses, threads
 from node.web.look import Head

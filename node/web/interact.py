@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from gettext import gettext as _
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from node.forum.errors import NotFound, Refusal
+from node.languages import gettext as _
 from node.node import NODE, Node
-from node.web import addresses, forms, look
+from node.web import addresses, errors, forms, look
 from node.web.look import Head
 from node.web.threads import path_of as page_path_of
 from node.web.threads import title_of
@@ -55,12 +55,18 @@ async def lead_home(request: web.Request) -> web.Response:
     subject, intent = await _asked(request, words["object"], words["intent"])
     handle = read_handle(words["handle"])
     if handle is None:
-        return _form(request, subject, intent, handle=words["handle"], error=_HOW_HANDLES_LOOK)
+        return _form(
+            request,
+            subject,
+            intent,
+            handle=words["handle"],
+            error=_("That is not a whole handle. It has your name and your server: @ana@coop.example"),
+        )
     node = request.app[NODE]
     try:
         url = await node.network.interaction_url(handle, subject.uri, intent)
     except Refusal as refusal:
-        return _form(request, subject, intent, handle=words["handle"], error=str(refusal))
+        return _form(request, subject, intent, handle=words["handle"], error=errors.said(refusal))
     if not _may_lead_to(node, url):
         error = _("That server gave an address that does not look right; nothing leads there.")
         return _form(request, subject, intent, handle=words["handle"], error=error)
@@ -73,9 +79,6 @@ async def lead_home(request: web.Request) -> web.Response:
         )  # fmt: skip
     _remember(request, response, handle if words["remember"] else None)
     return _for_one_reader(response)
-
-
-_HOW_HANDLES_LOOK = _("That is not a whole handle. It has your name and your server: @ana@coop.example")
 
 
 def read_handle(words: str) -> str | None:

@@ -3,22 +3,23 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from node import languages
 from node.forum import text
 from node.node import NODE
-from node.web import addresses
+from node.web import addresses, forms, session
 
 HERE = Path(__file__).parent
 HUES = 36  # steps of ten degrees: finer ones are not told apart, and a stylesheet can name them all
 EXCERPT = 200
-RIGHT_TO_LEFT = ("ar", "ckb", "fa", "he", "ps", "sd", "ug", "ur", "yi")
 
+VARY = "Accept, Accept-Language, Cookie"  # what a page depends on besides its address
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -70,7 +71,13 @@ def environment() -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        lambda words: languages.voice().translations.ugettext(words),
+        lambda one, many, num: languages.voice().translations.ungettext(one, many, num),
+        newstyle=True,
+        pgettext=lambda context, words: languages.voice().translations.upgettext(context, words),
+        npgettext=lambda context, one, many, num: languages.voice().translations.unpgettext(context, one, many, num),
+    )
     made.filters |= {
         "safe_html": safe_html,
         "excerpt": lambda html: text.plain(html, EXCERPT),
@@ -87,7 +94,13 @@ def environment() -> Environment:
         "group_path": addresses.group_path,
         "item_place": addresses.item_place,
         "tag_path": addresses.tag_path,
-        "since": since,
+        "said_day": languages.day,
+        "said_moment": languages.moment,
+        "said_ago": languages.ago,
+        "said_weekday": languages.weekday,
+        "enumerated": languages.enumerated,
+        "endonym": languages.endonym,
+        "number": languages.number,
     }
     return made
 
@@ -107,23 +120,21 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def since(at: datetime, now: datetime) -> tuple[int, str]:
-    """How long ago that was, in the one unit a person would say it in."""
-    seconds = max(0, int((now - at).total_seconds()))
-    for unit, length in (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return seconds // length, unit
-    return 0, "moment"
-
-
 def render(request: web.Request, template: str, head: Head, **values: object) -> str:
     """The template with what it is given and what every page has."""
     node = request.app[NODE]
     compiled = environment().get_template(template)
+    voice = languages.voice()
     return compiled.render(
         head=head,
         site=node.settings,
-        direction="rtl" if node.settings.language.partition("-")[0] in RIGHT_TO_LEFT else "ltr",
+        reader=session.reader_of(request),
+        path_now=request.path_qs,
+        csrf_field=partial(forms.csrf_field, request),
+        csrf_token=partial(forms.token, request),
+        nonce_field=forms.nonce_field,
+        language=voice.language,
+        direction=voice.direction,
         static={name: f"/static/{name}?v={file.digest}" for name, file in static_files().items()},
         now=node.storage.now(),
         **values,
@@ -134,8 +145,11 @@ def page(request: web.Request, template: str, head: Head, *, status: int = 200, 
     """The page as an answer: negotiated by Accept, tagged by its content, naming its ActivityPub id once."""
     body = render(request, template, head, **values).encode()
     response = web.Response(status=status, body=body, content_type="text/html", charset="utf-8")
-    response.headers["Vary"] = "Accept"
+    response.headers["Vary"] = VARY
     response.headers["Cache-Control"] = "no-cache"
+    if session.reader_of(request) is not None or forms.VISIT in request:
+        response.headers["Cache-Control"] = "private, no-cache"  # it is one reader's own (HTT-06)
+    forms.keep_visit(request, response)
     if head.alternate and addresses.web_address(head.alternate):
         # One header only: Mastodon reads the first and no other.
         response.headers["Link"] = f'<{head.alternate}>; rel="alternate"; type="application/activity+json"'

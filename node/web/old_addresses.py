@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from gettext import gettext as _
 
 from aiohttp import web
 
 from node.forum.errors import NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, threads
 from storage import groups, people

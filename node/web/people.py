@@ -1,12 +1,12 @@
 """People of this node as others see them."""
 
 from dataclasses import dataclass
-from gettext import gettext as _
 
 from aiohttp import web
 
 from node.forum import text
 from node.forum.errors import NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses
 from node.web.look import Head

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from node.node import Node
-from node.web import errors, fetching, groups, interact, look, old_addresses, people, site, tags, threads
+from node.web import errors, fetching, groups, interact, look, old_addresses, people, session, site, tags, threads
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,4 +45,4 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
 
 def middlewares() -> list[Middleware]:
     """What stands around every answer, outermost first."""
-    return [errors.keep_readers_safe, errors.show_errors]
+    return [errors.keep_readers_safe, errors.show_errors, session.know_reader]

@@ -1,12 +1,12 @@
 """The pages of hashtags: what was said with each, in every group that anybody may read."""
 
 import re
-from gettext import gettext as _
 
 from aiohttp import web
 
 from node.forum import text
 from node.forum.errors import NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, look, threads
 from node.web.look import Head

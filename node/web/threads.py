@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from gettext import gettext as _
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from node.forum import text
 from node.forum.errors import NotFound
+from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, look, tree
 from node.web.look import Head

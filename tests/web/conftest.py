@@ -11,16 +11,18 @@ from typing import Any
 
 import html5lib
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from node.forum import text
 from node.forum import threads as forum
 from node.forum.errors import NotFound
 from node.node import NODE, Node
+from node.sealing import hashed, new_secret
 from node.settings import Settings
 from node.web import routes
-from storage.schema import Actor, Alias, Comment, Follow, Group, Handle, Membership, Reaction, Thread
+from storage import sessions
+from storage.schema import Account, Actor, Alias, Comment, Follow, Group, Handle, Membership, Reaction, Thread
 from storage.work import Storage, Work
 
 HOST = "moot.example"
@@ -60,6 +62,7 @@ class ScriptedNetwork:
 class Moot:
     """A node with its web door open, and verbs for tests to fill it with."""
 
+    node: Node
     storage: Storage
     network: ScriptedNetwork
     client: TestClient
@@ -79,6 +82,25 @@ class Moot:
         response = await self.get(path)
         assert response.status == 200, (path, response.status, await response.text())
         return Page(await response.text())
+
+    # -------------------------------------------------------------- being somebody
+
+    async def sign_in(self, person_id: int, *, admin: bool = False) -> Browser:
+        """A browser in which that person is signed in; they get an account if they have none."""
+
+        def open_it(work: Work) -> str:
+            if work.get(Account, person_id) is None:
+                work.add(Account(actor_id=person_id, admin=admin, created_at=work.now))
+                work.flush()
+            secret = new_secret()
+            sessions.open_session(work, person_id, hashed(secret))
+            return secret
+
+        return Browser(self, {"session": await self.storage.write(open_it)})
+
+    def browser(self) -> Browser:
+        """A browser of a stranger, with a jar for cookies."""
+        return Browser(self, {})
 
     # -------------------------------------------------------------- filling
 
@@ -204,6 +226,65 @@ class Moot:
         return await self.storage.read(_item, thread_id, number)
 
 
+@dataclass
+class Browser:
+    """Somebody's browser: it keeps cookies and fills in what every form carries."""
+
+    moot: Moot
+    cookies: dict[str, str]
+
+    def _name(self, name: str) -> str:
+        return name if self.moot.settings.development else f"__Host-{name}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        jar = "; ".join(f"{self._name(name)}={value}" for name, value in self.cookies.items())
+        return {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"} | ({"Cookie": jar} if jar else {})
+
+    def _keep(self, response: ClientResponse) -> ClientResponse:
+        for name, morsel in response.cookies.items():
+            bare = name.removeprefix("__Host-")
+            if morsel.value:
+                self.cookies[bare] = morsel.value
+            else:
+                self.cookies.pop(bare, None)
+        return response
+
+    async def get(self, path: str, **headers: str) -> ClientResponse:
+        """The answer to a GET, not following where it leads."""
+        path = path.removeprefix(self.moot.settings.origin)
+        given = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._keep(await self.moot.client.get(path, headers=given, allow_redirects=False))
+
+    async def page(self, path: str) -> Page:
+        """The page at that address, which must be there."""
+        response = await self.get(path)
+        assert response.status == 200, (path, response.status, await response.text())
+        return Page(await response.text())
+
+    def token(self) -> str:
+        """The token that the forms of this browser carry."""
+        visit = self.cookies.setdefault("visit", new_secret())
+        return self.moot.node.sealing.sign("form", visit)
+
+    async def post(self, path: str, fields: dict[str, Any] | None = None, **more: Any) -> ClientResponse:
+        """The answer to a form of ours, sent as a browser sends it; a list gives a field several values."""
+        given: list[tuple[str, str]] = [("csrf", self.token())]
+        for name, value in ((fields or {}) | more).items():
+            given += [(name, str(each)) for each in (value if isinstance(value, list) else [value])]
+        path = path.removeprefix(self.moot.settings.origin)
+        headers = self.headers | {"Origin": self.moot.settings.origin, "Sec-Fetch-Site": "same-origin"}
+        return self._keep(
+            await self.moot.client.post(path, data=FormData(given), headers=headers, allow_redirects=False)
+        )
+
+    async def posted(self, path: str, fields: dict[str, Any] | None = None, **more: Any) -> str:
+        """Where a form leads that must have been taken."""
+        response = await self.post(path, fields, **more)
+        assert response.status == 303, (path, response.status, Page(await response.text()).text())
+        return response.headers["Location"]
+
+
 def _actor(
     work: Work, uri: str, kind: str, name: str, title: str, summary: str, state: str, host: str | None = None
 ) -> Actor:
@@ -270,7 +351,7 @@ async def open_moot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Opens a node with other settings than the usual."""
     opened: list[Moot] = []
 
-    async def open_it(**given: Any) -> Moot:
+    async def open_it(*, more_routes: list[web.RouteDef] | None = None, **given: Any) -> Moot:
         server = TestServer(web.Application(middlewares=routes.middlewares()))
         settings = Settings(
             **{"origin": ORIGIN, "name": "The Moot", "description": "A node for commoners.", "data": tmp_path} | given
@@ -288,10 +369,10 @@ async def open_moot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         for path, page in routes.PAGES.items():
             app.router.add_get(path, page)
         ticks = [1000.0]
-        app.add_routes(routes.routes(node, clock=lambda: ticks[-1]))
+        app.add_routes([*routes.routes(node, clock=lambda: ticks[-1]), *(more_routes or [])])
         client = TestClient(server)
         await client.start_server()
-        opened.append(Moot(storage, network, client, settings, ticks))
+        opened.append(Moot(node, storage, network, client, settings, ticks))
         return opened[-1]
 
     yield open_it

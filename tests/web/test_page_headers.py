@@ -95,7 +95,7 @@ async def test_negotiated_pages_say_so(moot, places):
     """HTT-05"""
     for path in places:
         if re.match("/([gu]|post|comment)/", path):
-            assert (await moot.get(path)).headers["Vary"] == "Accept", path
+            assert "Accept" in (await moot.get(path)).headers["Vary"].split(", "), path
 
 
 async def test_a_page_names_its_object_once_in_a_header_and_once_in_itself(moot, places):
@@ -133,7 +133,7 @@ async def test_who_holds_a_page_already_gets_nothing_again(moot, places):
         again = await moot.get(path, **{"If-None-Match": first.headers["ETag"]})
         assert again.status == 304
         assert await again.read() == b""
-        assert again.headers["Vary"] == "Accept"
+        assert "Accept" in again.headers["Vary"].split(", ")
         other = await moot.get(path, **{"If-None-Match": 'W/"0123456789abcdef01234567"'})
         assert other.status == 200
 
@@ -157,7 +157,7 @@ async def test_every_page_has_its_landmarks(moot, places):
         assert '<html lang="en" dir="ltr">' in from_page, path
 
 
-async def test_a_node_in_arabic_reads_from_the_right(open_moot):
-    moot = await open_moot(language="ar")
+async def test_a_page_without_texts_in_the_language_of_the_node_says_that_it_is_in_english(open_moot):
+    moot = await open_moot(language="tlh")
     html = (await moot.page("/")).tree
-    assert (html.get("lang"), html.get("dir")) == ("ar", "rtl")
+    assert (html.get("lang"), html.get("dir")) == ("en", "ltr")

@@ -294,7 +294,7 @@ async def test_the_id_of_an_item_leads_to_its_place(moot, people, thread):
     for number, place in ((1, f"{path}#c-1"), (50, f"{path}#c-50"), (51, f"{path}?at=51#c-51")):
         response = await moot.get(f"/comment/{(await moot.item(thread, number)).uid}")
         assert (response.status, response.headers["Location"]) == (303, place)
-        assert response.headers["Vary"] == "Accept"
+        assert "Accept" in response.headers["Vary"].split(", ")
     response = await moot.get(f"/post/{(await moot.item(thread, 0)).uid}")
     assert (response.status, response.headers["Location"]) == (303, path)
     wrong = (await moot.item(thread, 1)).uid
