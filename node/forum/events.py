@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from storage.schema import Actor, Comment, Follow, Membership, Reaction, Remark, Thread
+from storage.schema import Actor, Comment, Follow, Membership, Reaction, Remark, Report, Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,72 @@ class CommentRemoved:
 class CommentRestored:
     comment: Comment
     moderator: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLocked:
+    """A thread was closed to answers, or is open to them again."""
+
+    thread: Thread
+    opening: Comment
+    moderator: Actor | None
+    reason: str
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPinned:
+    """A thread stands first in its group, or no longer does."""
+
+    thread: Thread
+    opening: Comment
+    moderator: Actor | None
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTagged:
+    """A thread carries other tags, or its opening may be edited by others than before: its words are the same."""
+
+    thread: Thread
+    opening: Comment
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadWithdrawn:
+    """What was public in a thread is for members alone from now on; `thread` is still where it was then."""
+
+    thread: Thread
+    group: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMoved:
+    """A thread is in another group now, and as public as before."""
+
+    thread: Thread
+    opening: Comment
+    origin: Actor
+    moderator: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSplit:
+    """Items of a thread hang in one of their own now; its opening was announced by itself."""
+
+    origin: Thread
+    thread: Thread
+    opening: Comment
+    moved: tuple[int, ...]  # ids, in order of arrival
+    moderator: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Someone told the moderators of something; `forward`: its own server is to be told as well."""
+
+    report: Report
+    forward: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +217,125 @@ class LikedElsewhere:
     uri: str
     author: Actor
     undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailQueued:
+    """A mail waits to be sent."""
+
+
+# ------------------------------------------------------------------ people at the door
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMade:
+    """Someone may sign in from now on; the link lets them choose a password."""
+
+    actor: Actor
+    email: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAsked:
+    """Somebody wants to be let in with a link, or with the six digits that do the same in their browser."""
+
+    actor: Actor
+    email: str
+    secret: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAsked:
+    """Somebody does not know their password any more."""
+
+    actor: Actor
+    email: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpAsked:
+    """Somebody wants an account, and has to prove their address first."""
+
+    sign_up: SignUp
+    secret: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpKnown:
+    """Somebody wants an account with an address that has one, or that waits for one."""
+
+    email: str
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpWaits:
+    """Somebody proved their address, and an admin has to say yes or no."""
+
+    sign_up: SignUp
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpApproved:
+    sign_up: SignUp
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpRefused:
+    sign_up: SignUp
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAsked:
+    """Someone wants another address, and has to prove it."""
+
+    actor: Actor
+    email: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChanged:
+    actor: Actor
+    old: str | None
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    actor: Actor
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorChanged:
+    """An authenticator app or a passkey was added or taken away, or recovery codes were made anew."""
+
+    actor: Actor
+    email: str | None
+    what: str  # app, passkey, codes
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """Browsers are signed out from here on, and what they listen to ends."""
+
+    actor_id: int
+    session_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountErased:
+    """Someone left for good; the last that is written to them."""
+
+    name: str
+    display_name: str
+    email: str
+    language: str | None
+    zone: str | None

@@ -1,0 +1,1 @@
+"""The door for mail: what is written, and how it goes out."""
