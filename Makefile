@@ -7,7 +7,10 @@ ARGS ?=
 CORPUS ?= tests/attack/corpus.json
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run demo test attack lint format clean
+# What marks a text: gettext's own names, and the refusals of rules.
+TEXTS = -k _ -k gettext -k ngettext:1,2 -k pgettext:1c,2 -k npgettext:1c,2,3 -k NotAllowed -k Invalid -k NotFound
+
+.PHONY: help run demo test attack lint format messages clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +35,14 @@ lint: $(VENV)/.installed-test ## Check style and types
 format: $(VENV)/.installed-test ## Put the code into its usual form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: $(VENV)/.installed ## Gather the texts that can be translated, and bring the translations up to date
+	$(BIN)/pybabel -q extract --mapping=pyproject.toml --no-default-keywords $(TEXTS) --no-location --sort-output \
+		--project=Folkmoot --output=node/locales/folkmoot.pot node
+	for file in $(wildcard node/locales/*/folkmoot.po); do \
+		$(BIN)/pybabel -q update --input-file=node/locales/folkmoot.pot --output-file=$$file \
+			--locale=$$(basename $$(dirname $$file)) --no-fuzzy-matching; \
+	done
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/peers/fedify/node_modules
