@@ -1,13 +1,15 @@
 """Event -> what follows: the table. All of it runs inside the transaction of the event."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from node import live
 from node.fediverse import actors, publishing, remarks, telling
-from node.forum import events, reading
-from storage import people, visibility
-from storage.work import OnEvent, Work
+from node.forum import events, following, reading
+from node.mail import accounts as account_mails
+from storage import drafts, people, visibility
+from storage.schema import Comment
+from storage.work import Work
 
 Consequence = Callable[[Work, Any], object]
 
@@ -37,7 +39,10 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     events.FollowRejected: (
         lambda work, it: telling.send_answer(work, it.follower, it.target, it.request, accepted=False),
     ),
-    events.Unfollowed: (lambda work, it: telling.send_unfollow(work, it.follower, it.target, it.request),),
+    events.Unfollowed: (
+        lambda work, it: telling.send_unfollow(work, it.follower, it.target, it.request),
+        lambda work, it: following.let_go(work, it.target),
+    ),
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
     events.ActorErased: (
         lambda work, it: telling.publish_departure(work, it.actor),
@@ -45,28 +50,58 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
         lambda work, it: drafts.drop_all_of(work, it.actor.id),
     ),
     events.Joined: (),
+    events.MembershipEnded: (),
     events.RemarkMade: (lambda work, it: remarks.publish(work, it.remark, it.author),),
     events.RemarkEdited: (lambda work, it: remarks.publish_edit(work, it.remark, it.author),),
     events.RemarkErased: (lambda work, it: remarks.publish_erasure(work, it.remark, it.author),),
     events.LikedElsewhere: (
         lambda work, it: remarks.publish_like(work, it.actor, it.uri, it.author, undone=it.undone),
     ),
+    events.MailQueued: (),
+    events.AccountMade: (account_mails.send_first_link,),
+    events.SignInAsked: (account_mails.send_sign_in,),
+    events.ResetAsked: (account_mails.send_reset,),
+    events.SignUpAsked: (account_mails.send_sign_up,),
+    events.SignUpKnown: (account_mails.tell_known,),
+    events.SignUpWaits: (account_mails.tell_admins,),
+    events.SignUpApproved: (account_mails.welcome,),
+    events.SignUpRefused: (account_mails.refuse,),
+    events.EmailAsked: (account_mails.send_new_email,),
+    events.EmailChanged: (account_mails.tell_old_email,),
+    events.PasswordChanged: (account_mails.tell_password,),
+    events.SecondFactorChanged: (account_mails.tell_second_factor,),
+    events.AccountErased: (account_mails.say_farewell,),
+    events.SessionsEnded: (lambda work, it: _end_streams(work, it),),
 }
 
 
-def consequences(bells: Sequence[asyncio.Event]) -> OnEvent:
-    """What the storage calls for each event; the bells ring for the worker once it is committed."""
+# What those hear who have the thread open: its kind, and the item that it is about.
+TOLD: dict[type, tuple[str, Callable[[Any], Comment]]] = {
+    events.ThreadStarted: ("posted", lambda it: it.opening),
+    events.CommentPosted: ("posted", lambda it: it.comment),
+    events.CommentEdited: ("edited", lambda it: it.comment),
+    events.CommentErased: ("erased", lambda it: it.comment),
+    events.CommentRemoved: ("removed", lambda it: it.comment),
+    events.CommentRestored: ("restored", lambda it: it.comment),
+    events.Reacted: ("reacted", lambda it: it.comment),
+    events.Unreacted: ("unreacted", lambda it: it.comment),
+}
 
-    def wake() -> None:
-        for bell in bells:
-            bell.set()
 
-    def follow_up(work: Work, event: object) -> None:
-        for consequence in TABLE[type(event)]:
-            consequence(work, event)
-        work.after_commit(wake)
+def follow_up(work: Work, event: object) -> None:
+    """What the storage calls for each event: what follows it, and who is to hear of it once it is committed."""
+    for consequence in TABLE[type(event)]:
+        consequence(work, event)
+    if type(event) in TOLD:
+        kind, item_of = TOLD[type(event)]
+        item = item_of(event)
+        live.tell(work, f"thread:{item.thread_id}", {"kind": kind, "uid": item.uid, "number": item.number})
+    live.tell(work, "mails" if isinstance(event, events.MailQueued) else "deliveries", {})
 
-    return follow_up
+
+def _end_streams(work: Work, event: events.SessionsEnded) -> None:
+    for session_id in event.session_ids:
+        live.tell(work, f"session:{session_id}", {"kind": "ended"})
 
 
 def _publish_reaction(work: Work, event: events.Reacted) -> None:

@@ -11,6 +11,7 @@ from node.fediverse.hosts import probe_dead_hosts
 from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
 from node.fediverse.sending import Sender
+from node.forum import accounts, following, sign_ups
 from node.node import Node
 from storage import backoff, deliveries, hosts, letters, queues
 
@@ -99,3 +100,14 @@ class Worker:
             log.info("host %s: gave up %d deliveries that waited for %d days", host, count, queues.KEPT.days)
         await self._node.storage.write(letters.erase_bodies)
         await self._node.storage.write(hosts.forget_failures)
+        await self._node.storage.write(accounts.tidy)
+        await self._warn_of_open_door()
+        await self._node.storage.write(following.tidy)
+
+    async def _warn_of_open_door(self) -> None:
+        mode = self._node.settings.sign_up
+        if await self._node.storage.read(sign_ups.mode_now, mode) != mode:
+            log.warning(
+                "sign-ups are open, but no admin was here for %d days: they wait for approval until one signs in",
+                sign_ups.UNATTENDED.days,
+            )

@@ -590,7 +590,12 @@ class FollowedPost(Table):
     """What someone whom our people follow published elsewhere: read in a list, never a comment."""
 
     __tablename__ = "followed_posts"
-    __table_args__ = (Index(None, "author_id", "id"), Index(None, "arrived_at"), NEVER_REUSED)
+    __table_args__ = (
+        Index(None, "author_id", "id"),
+        Index(None, "passed_on_id", "id"),
+        Index(None, "arrived_at"),
+        NEVER_REUSED,
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     uri: Mapped[str] = mapped_column(unique=True)

@@ -280,6 +280,7 @@ def test_numbers_in_the_text_are_those_of_the_table() -> None:
         "storage.settling.REFUSALS": r"tried (\d+) times within a day",
         "storage.settling.DEAD_AFTER": r"nothing was heard of it for (\d+) days",
         "storage.settling.DEAD_FAILURES": r"and (\d+) tries failed",
+        "storage.followed_posts.KEPT": r"is kept for (\d+) days in a list",
     }
     for name, pattern in said.items():
         found = re.search(pattern, document())

@@ -1,6 +1,8 @@
 """Likes, dislikes, emoji and boosts from other servers."""
 
 from federation.activities import Activity, text
+from node.fediverse import following
+from node.fediverse.said import Said
 from node.forum import reactions
 from node.forum.errors import NotFound
 from storage import threads
@@ -25,9 +27,10 @@ def receive_emoji(work: Work, activity: Activity, sender: Actor) -> str:
     return _react(work, activity, sender, _emoji(activity) or "like")
 
 
-def receive_boost(work: Work, activity: Activity, sender: Actor) -> str:
-    """A plain Announce of an item that is here: counted."""
-    return _react(work, activity, sender, "boost")
+def receive_boost(work: Work, activity: Activity, sender: Actor, said: Said | None = None) -> str:
+    """An Announce of an item that is here is counted; what a followed group announces, `said`, is listed."""
+    listed = following.receive_announced(work, activity, sender, said)
+    return listed or _react(work, activity, sender, "boost")
 
 
 def undo_like(work: Work, undone: Activity, sender: Actor) -> str:
@@ -44,7 +47,9 @@ def undo_emoji(work: Work, undone: Activity, sender: Actor) -> str:
 
 
 def undo_boost(work: Work, undone: Activity, sender: Actor) -> str:
-    return _unreact(work, undone, sender, "boost")
+    listed = following.take_back(work, sender, undone.object_id) if undone.object_id else None
+    uncounted = _unreact(work, undone, sender, "boost")
+    return listed or uncounted
 
 
 def _react(work: Work, activity: Activity, sender: Actor, kind: str) -> str:

@@ -1,7 +1,7 @@
 """What we understand, on one screen; FEDERATION.md is checked against it by a test."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from federation import inbox
@@ -11,7 +11,7 @@ from federation.budget import Budget
 from federation.documents import Document
 from federation.errors import Refused
 from federation.inbox import Received
-from node.fediverse import hosts, moderation, people, reactions, threads
+from node.fediverse import following, hosts, moderation, people, reactions, threads
 from node.fediverse.fetching import fetch_object
 from node.forum import moderation as forum_moderation
 from node.node import Node
@@ -40,7 +40,7 @@ RECEIVES = {
     "Like": Handler(reactions.receive_like),
     "Dislike": Handler(reactions.receive_dislike),
     "EmojiReact": Handler(reactions.receive_emoji),
-    "Announce": Handler(reactions.receive_boost),
+    "Announce": Handler(reactions.receive_boost, gather=following.gather_announced),
     "Follow": Handler(people.receive_follow),
     "Accept": Handler(people.receive_accept),
     "Reject": Handler(people.receive_reject),
@@ -74,6 +74,7 @@ async def process(node: Node, letter: Waiting) -> str:
     received = inbox.reopen(letter.body, letter.signer, letter.key_id)
     budget = Budget(fetches=FETCHES)
     await hosts.get_to_know(node, authority(letter.signer))
+    brought = received.activity
     received = await _as_its_origin_says(node, received, budget)
     activity = received.activity
     handler = RECEIVES.get(activity.type)
@@ -90,6 +91,8 @@ async def process(node: Node, letter: Waiting) -> str:
         gathered = await handler.gather(node, received, budget) if handler and handler.gather else None
     except Refused as refusal:
         return f"{activity.type}: {refusal}"
+    if brought.type == "Announce" and isinstance(gathered, threads.Gathered):
+        gathered = replace(gathered, passed_on_by=brought.actor)
     return await node.storage.write(_receive, received, handler.receive if handler else _undo, gathered)
 
 
@@ -107,7 +110,10 @@ async def _as_its_origin_says(node: Node, received: Received, budget: Budget) ->
         if authority(inner.actor) == node.settings.authority:
             raise Refused("a group tells us what our own members said")
         if not await node.storage.read(_is_about_us, inner):
-            raise Refused("a group tells what concerns nothing here")
+            if inner.type == "Delete":
+                return received  # all that the group can take away is what it passed on itself
+            if not await node.storage.read(following.may_relay, activity.actor, inner):
+                raise Refused("a group tells what concerns nothing here")
         return await inbox.confirm(inner, fetch)
     if received.forwarded:
         if activity.object_id == activity.actor:

@@ -7,11 +7,12 @@ from federation.addresses import authority, same_origin
 from federation.budget import Budget
 from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
 from federation.inbox import Received
-from federation.objects import Post, is_post, is_tombstone
+from federation.objects import Post, is_post
+from node.fediverse import following, telling
 from node.fediverse import people as fediverse_people
-from node.fediverse import telling
-from node.fediverse.fetching import fetch_object
+from node.fediverse.fetching import fetch_post
 from node.fediverse.said import Said, read_post
+from node.forum import following as forum_following
 from node.forum import moderation, text
 from node.forum import people as forum_people
 from node.forum import threads as forum_threads
@@ -26,10 +27,11 @@ CHAIN = 15  # parents fetched upwards for one reply; what is above them is a hol
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A post with the parents that were missing, the uppermost first."""
+    """A post with the parents that were missing, the uppermost first, and the group that passed it on, if one did."""
 
     said: Said
     parents: tuple[Said, ...] = ()
+    passed_on_by: str | None = None
 
 
 # ------------------------------------------------------------------ over the network
@@ -42,6 +44,8 @@ async def gather(node: Node, received: Received, budget: Budget) -> Gathered:
     if said.is_vote or not said.public or said.in_reply_to is None or await node.storage.read(_is_here, said.uri):
         return Gathered(said)
     if not await node.storage.read(_concerns_us, said):
+        if await node.storage.read(following.is_wanted, said.author):
+            return Gathered(said)
         raise Refused("it answers nothing that is here, and names nobody of ours")
     return await gather_parents(node, said, budget)
 
@@ -59,19 +63,9 @@ async def _believed(node: Node, activity: Activity, budget: Budget) -> Post:
         raise Malformed("the object has no id")
     if not same_origin(activity.object_id, activity.actor):
         raise Refused("the object belongs to another server than its author")
-    post = await _fetch_post(node, activity.object_id, budget)
+    post = await fetch_post(node, activity.object_id, budget)
     if post.attributed_to != activity.actor:
         raise Refused("the object is somebody else's")
-    return post
-
-
-async def _fetch_post(node: Node, uri: str, budget: Budget) -> Post:
-    document = await fetch_object(node, uri, budget)
-    if is_tombstone(document):
-        raise Gone("it was deleted")
-    post = Post.parse(document)
-    if not same_origin(post.id, post.attributed_to):
-        raise Refused("the object and its author are of different servers")
     return post
 
 
@@ -84,7 +78,7 @@ async def gather_parents(node: Node, said: Said, budget: Budget) -> Gathered:
             break  # what is ours and not there nobody else can tell
         seen.add(wanted)
         try:
-            parent = await read_post(await _fetch_post(node, wanted, budget))
+            parent = await read_post(await fetch_post(node, wanted, budget))
             if not parent.public or parent.is_vote:
                 break
             chain[-1] = replace(chain[-1], in_reply_to=parent.uri)  # some answer the page instead of the post
@@ -158,8 +152,8 @@ def receive_create(work: Work, activity: Activity, sender: Actor, gathered: Gath
     if parent is not None:
         return _receive_reply(work, sender, said, parent)
     if said.in_reply_to is not None:
-        raise NotFound("It answers nothing that is here.")
-    return _receive_thread(work, activity, sender, said)
+        return _receive_followed(work, activity, sender, gathered, "It answers nothing that is here.")
+    return _receive_thread(work, activity, sender, gathered)
 
 
 def receive_update(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
@@ -183,6 +177,7 @@ def receive_delete(work: Work, activity: Activity, sender: Actor) -> str:
         raise Malformed("it deletes nothing in particular")
     if sender.uri in uris:
         forum_people.farewell(work, sender)
+        forum_following.forget(work, sender)
         return f"{sender.handle} is gone"
     if not all(same_origin(uri, sender.uri) for uri in uris):
         raise Refused("only its own server deletes a post")
@@ -194,7 +189,10 @@ def _delete(work: Work, uri: str, sender: Actor) -> str:
     if comment is not None and comment.author_id is not None:
         forum_threads.erase_comment(work, sender, comment)
         return f"erased {comment.uid}"
-    if moderation.forget_private(work, sender, uri):
+    forgotten = moderation.forget_private(work, sender, uri)
+    if forum_following.take_away(work, sender, uri):
+        return "taken away from who follows its author"
+    if forgotten:
         return "a private message was taken back"
     people.bury(work, uri, sender.uri, "object")  # a hole stays one: whose it is, only its own server can tell
     return "not here; kept out from now on"
@@ -246,14 +244,24 @@ def _receive_reply(work: Work, sender: Actor, said: Said, parent: Comment) -> st
     return f"comment {comment.uid}"
 
 
-def _receive_thread(work: Work, activity: Activity, sender: Actor, said: Said) -> str:
+def _receive_followed(work: Work, activity: Activity, sender: Actor, gathered: Gathered, otherwise: str) -> str:
+    """What has no place in a thread here is kept for those who follow its author, or the group it came through."""
+    edited = activity.type == "Update"
+    kept = following.receive(work, sender, gathered.said, edited=edited, passed_on_by=gathered.passed_on_by)
+    if kept is None:
+        raise NotFound(otherwise)
+    return kept
+
+
+def _receive_thread(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
     """A public post that addresses and mentions a group starts a thread there; forum software need not mention."""
+    said = gathered.said
     named = said.mentioned if said.is_note or said.title is None else said.addressed
     found = (people.by_uri(work, uri) for uri in sorted(said.addressed & named) if uri.startswith(f"{work.origin}/g/"))
     actor = next((actor for actor in found if actor is not None and actor.kind == "group"), None)
     group = groups.by_id(work, actor.id) if actor is not None else None
     if actor is None or group is None or actor.state != "active" or group.privacy == "secret":
-        raise NotFound("It answers nothing here and mentions no group.")
+        return _receive_followed(work, activity, sender, gathered, "It answers nothing here and mentions no group.")
     title = said.title or text.title_of(said.words.html, drop_handle=actor.handle) or f"By {sender.handle}"
     try:
         opening = forum_threads.start_thread(work, sender, group, title, said.words, elsewhere=said.elsewhere)
@@ -275,7 +283,10 @@ def _receive_private(work: Work, activity: Activity, sender: Actor, said: Said) 
     ours = (people.by_uri(work, uri) for uri in sorted(said.addressed) if uri.startswith(f"{work.origin}/u/"))
     members = [actor.id for actor in ours if actor is not None and actor.kind == "person" and actor.state == "active"]
     told = moderation.tell_privately(work, sender, members, uri=said.uri, html=said.words.html)
-    return f"private, for {told} of ours" if members else "private, for nobody here"
+    kept = following.receive(work, sender, said, edited=activity.type == "Update")
+    if members:
+        return f"private, for {told} of ours"
+    return kept or "private, for nobody here"
 
 
 # ------------------------------------------------------------------ holes
@@ -287,7 +298,7 @@ async def fetch_missing(node: Node, thread_id: int, *, most: int = 10) -> int:
     filled = 0
     for uri in await node.storage.read(threads.holes, thread_id, most):
         try:
-            said = await read_post(await _fetch_post(node, uri, budget))
+            said = await read_post(await fetch_post(node, uri, budget))
             if not said.public:
                 continue
             await fediverse_people.fetch_actor(node, said.author, budget)

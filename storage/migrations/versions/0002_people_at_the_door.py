@@ -304,6 +304,7 @@ def upgrade() -> None:
     op.add_column("threads", sa.Column("whiteboard", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index(op.f("ix_followed_posts_arrived_at"), "followed_posts", ["arrived_at"])
     op.create_index(op.f("ix_followed_posts_author_id_id"), "followed_posts", ["author_id", "id"])
+    op.create_index(op.f("ix_followed_posts_passed_on_id_id"), "followed_posts", ["passed_on_id", "id"])
     op.create_index(op.f("ix_mails_parked_at_sent_at_next_try_at"), "mails", ["parked_at", "sent_at", "next_try_at"])
     op.create_index(op.f("ix_passkeys_actor_id"), "passkeys", ["actor_id"])
     op.create_index(op.f("ix_recovery_codes_actor_id"), "recovery_codes", ["actor_id"])
