@@ -1,6 +1,5 @@
 """Wires the node together; nothing else does."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from federation.client import Client
 from federation.resolving import Resolver
 from federation.signatures import Signer
 from node import VERSION
-from node.consequences import consequences
+from node.consequences import follow_up
 from node.fediverse import receiving
 from node.fediverse import routes as fediverse
 from node.fediverse.documents import Documents
@@ -66,13 +65,7 @@ async def opened(
     The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    bells: list[asyncio.Event] = []  # the node's, once there is one
-    storage = Storage(
-        settings.database,
-        origin=settings.origin,
-        on_event=consequences(bells),
-        now=now,
-    )
+    storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now)
     if storage.sqlite if migrate is None else migrate:
         storage.migrate()
     storage.start()
@@ -101,9 +94,9 @@ async def opened(
         async with client:
             node = Node(settings, storage, client, Sealing(secret), passwords)
             node.network = Fediverse(node)
-            bells.append(node.deliveries_wait)
             worker = Worker(node, keyring, partial(receiving.process, node))
-            yield Parts(node, keyring, worker)
+            async with node.live.open():
+                yield Parts(node, keyring, worker)
     finally:
         storage.close()
         signing.shutdown()
@@ -133,7 +126,13 @@ def make_app(parts: Parts) -> web.Application:
     for path, page in web_routes.PAGES.items():
         app.router.add_get(path, negotiated(fediverse.show_document, page))
     app.add_routes(web_routes.routes(parts.node))
+    app.on_shutdown.append(end_streams)
     return app
+
+
+async def end_streams(app: web.Application) -> None:
+    """Ends what would never end by itself, so that a stop need not wait for it."""
+    app[NODE].live.close()
 
 
 def negotiated(document: Page, page: Page) -> Page:

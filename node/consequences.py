@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from node import live
-from node.fediverse import actors, publishing, remarks, telling
+from node.fediverse import actors, moderation, publishing, remarks, telling, upkeep
 from node.forum import events, following, reading
 from node.mail import accounts as account_mails
 from storage import drafts, people, visibility
@@ -28,6 +28,16 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     ),
     events.CommentRemoved: (lambda work, it: publishing.publish_removal(work, it.comment, it.moderator, it.reason),),
     events.CommentRestored: (lambda work, it: publishing.publish_restoration(work, it.comment, it.moderator),),
+    events.ThreadLocked: (
+        lambda work, it: upkeep.publish_lock(work, it.opening, it.moderator, it.reason, locked=it.locked),
+    ),
+    events.ThreadPinned: (lambda work, it: upkeep.publish_pin(work, it.opening, it.moderator, pinned=it.pinned),),
+    events.ThreadTagged: (lambda work, it: upkeep.publish_tags(work, it.thread, it.opening),),
+    events.OpeningShared: (),
+    events.ThreadWithdrawn: (lambda work, it: upkeep.publish_withdrawal(work, it.thread, it.group),),
+    events.ThreadMoved: (lambda work, it: upkeep.publish_move(work, it.thread, it.opening, it.origin, it.moderator),),
+    events.BranchSplit: (lambda work, it: upkeep.publish_split(work, it.thread, it.moved),),
+    events.Reported: (lambda work, it: moderation.forward_report(work, it.report) if it.forward else None,),
     events.Reacted: (lambda work, it: _publish_reaction(work, it),),
     events.Unreacted: (
         lambda work, it: publishing.publish_reaction(work, it.comment, it.actor, it.kind, undone=it.uri or ""),

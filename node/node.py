@@ -8,6 +8,7 @@ from aiohttp import web
 
 from federation.client import Client
 from node.forum.remarks import Elsewhere
+from node.live import Live
 from node.passwords import Passwords
 from node.sealing import Sealing
 from node.settings import Settings
@@ -46,6 +47,12 @@ class Node:
     network: Network = field(init=False)  # the fediverse, wired in by app
     letters_came: asyncio.Event = field(default_factory=asyncio.Event)
     deliveries_wait: asyncio.Event = field(default_factory=asyncio.Event)
+    mails_wait: asyncio.Event = field(default_factory=asyncio.Event)
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        bells = {"letters": self.letters_came, "deliveries": self.deliveries_wait, "mails": self.mails_wait}
+        self.live = Live(self.storage, bells)
 
 
 NODE = web.AppKey("node", Node)

@@ -195,10 +195,7 @@ def retry(work: Work, uid: str | None = None) -> int:
     if uid is not None:
         chosen.append(Mail.uid == uid)
     changed = work.execute(
-        update(Mail)
-        .where(*chosen)
-        .values(next_try_at=work.now, parked_at=None, tries=0)
-        .execution_options(**UNSYNCED)
+        update(Mail).where(*chosen).values(next_try_at=work.now, parked_at=None, tries=0).execution_options(**UNSYNCED)
     )
     return cast(CursorResult[Any], changed).rowcount
 

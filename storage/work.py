@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 Verb = Callable[Concatenate["Work", P], R]
+Hear = Callable[[str, dict[str, Any]], None]
 
 READERS = 4  # threads that read; two cores have no use for more, and PostgreSQL's pool stays small
 BATCH = 64  # functions folded into one commit: a few milliseconds of work at the most
@@ -50,6 +51,7 @@ class Work(Session):
     now: datetime
     origin: str
     cause: object = None  # the letter that brought this work about, if one did
+    hear: "Hear | None" = None  # who hears in this process what `storage.listening.tell` says
     dialect: str
 
     def __init__(self, connection: Connection, *, now: datetime, origin: str) -> None:
@@ -119,6 +121,7 @@ class Storage:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._watching: sqlite3.Connection | None = None
+        self.hear: Hear | None = None
 
     def start(self) -> None:
         """Starts the writer; the tables must be there (see `migrate`)."""
@@ -165,6 +168,11 @@ class Storage:
         """A connection of one's own, for tools that look from outside (checks, tests)."""
         return self._reading.connect()
 
+    def address(self) -> dict[str, Any]:
+        """How the driver finds the database, for a connection that is not one of ours."""
+        _, parameters = self._reading.dialect.create_connect_args(self.url)
+        return dict(parameters)
+
     async def read(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers from one consistent snapshot; what it changes is rolled back."""
         loop = asyncio.get_running_loop()
@@ -196,7 +204,9 @@ class Storage:
             raise StorageUnavailable(str(error.orig)) from error
 
     def _work(self, connection: Connection) -> Work:
-        return Work(connection, now=self.now(), origin=self.origin)
+        work = Work(connection, now=self.now(), origin=self.origin)
+        work.hear = self.hear
+        return work
 
     def _run(self, connection: Connection, job: Job) -> None:
         """Runs one function with its consequences in a savepoint of the open transaction."""

@@ -219,7 +219,7 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
         await door.node.storage.write(accept, received, request.path)
     except Exception as error:
         return _refused(request, error)
-    door.node.letters_came.set()
+    door.node.live.wake("letters")
     return web.Response(status=202)
 
 
