@@ -59,7 +59,6 @@ def webfinger(
     origin: str,
     kind: Literal["Person", "Group", "Application"],
     former_names: tuple[str, ...] = (),
-    intents: bool = True,
 ) -> Document:
     """The JRD of an actor: Mastodon wants exactly this subject, and a typed self link that is the actor's id."""
     host = origin.partition("://")[2]
@@ -69,32 +68,31 @@ def webfinger(
         "links": [
             {"rel": "self", "type": ACTIVITY_JSON, "href": actor, "properties": {f"{AS2}#type": kind}},
             {"rel": _PROFILE, "type": "text/html", "href": page},
-            *(_intents(origin) if intents and kind == "Person" else ()),  # nobody signs in as a group
+            *(_intents(origin) if kind == "Person" else ()),  # nobody signs in as a group
         ],
     }
 
 
-def node_webfinger(*, origin: str, actor: str, intents: bool = True) -> Document:
+def node_webfinger(*, origin: str, actor: str) -> Document:
     """The JRD of the server itself: its actor (FEP-d556), and the intents for a visitor who typed only the host."""
     return {
         "subject": f"{origin}/",
         "aliases": [actor],
         "links": [
             {"rel": f"{AS2}#Service", "type": ACTIVITY_JSON, "href": actor},
-            *(_intents(origin) if intents else ()),
+            *_intents(origin),
         ],
     }
 
 
 def _intents(origin: str) -> list[Document]:
-    there = f"{origin}/authorize_interaction?uri="
+    # No Announce: nobody boosts from here.
     return [
-        {"rel": _SUBSCRIBE, "template": there + "{uri}"},
-        {"rel": _INTENT + "Object", "template": there + "{object}"},
-        {"rel": _INTENT + "Follow", "template": there + "{object}&intent=follow"},
-        {"rel": _INTENT + "Like", "template": there + "{object}&intent=like"},
-        {"rel": _INTENT + "Announce", "template": there + "{object}&intent=announce"},
-        {"rel": _INTENT + "Create", "template": f"{origin}/share?text={{content}}"},
+        {"rel": _SUBSCRIBE, "template": f"{origin}/authorize_interaction?uri={{uri}}"},
+        {"rel": _INTENT + "Object", "template": f"{origin}/authorize_interaction?uri={{object}}"},
+        {"rel": _INTENT + "Follow", "template": f"{origin}/intents/follow?object={{object}}"},
+        {"rel": _INTENT + "Like", "template": f"{origin}/intents/like?object={{object}}"},
+        {"rel": _INTENT + "Create", "template": f"{origin}/share?text={{content}}&title={{name}}&to={{inReplyTo}}"},
     ]
 
 

@@ -26,6 +26,10 @@ class Network(Protocol):
         """What is at an address on another server, to be answered or liked; raises NotFound for people to read."""
         ...
 
+    async def look_up(self, address: str) -> int | Elsewhere:
+        """Who or what is at a handle or an address elsewhere: an actor's id, or a post; NotFound for people to read."""
+        ...
+
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
         ...

@@ -18,9 +18,6 @@ from storage.schema import Actor, Comment
 from storage.work import Work
 
 KEPT = 4096  # documents, of a few KB each
-INTENTS = (
-    False  # FEP-3b86 and OStatus links lead our own people to pages for those who are signed in; there are none yet
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,7 @@ def _of_actor(work: Work, kind: str, name: str, part: str, kept: Answer | None) 
     if part not in ACTOR_PARTS or (part in GROUPS_ONLY and actor.kind != "group"):
         return MISSING
     version: tuple[Any, ...] = (actor.version,)
-    if part == "outbox":
+    if part in ("outbox", "featured"):
         version = (actor.version, visibility.epoch(work), threads.latest_version(work, actor.id))
     if kept is not None and kept.version == version:
         return kept
@@ -235,7 +232,7 @@ def webfinger(work: Work, resource: str) -> tuple[int, Document]:
         return 404, missing
     node_actor = f"{work.origin}/actor"
     if asked.name is None and asked.uri in (None, work.origin):
-        return 200, discovery.node_webfinger(origin=work.origin, actor=node_actor, intents=INTENTS)
+        return 200, discovery.node_webfinger(origin=work.origin, actor=node_actor)
     actor = people.by_name(work, asked.name) if asked.name else people.by_uri(work, asked.uri or "")
     if actor is None and asked.name is not None and people.by_uri(work, node_actor) is not None:
         own = people.by_uri(work, node_actor)
@@ -252,7 +249,6 @@ def webfinger(work: Work, resource: str) -> tuple[int, Document]:
         origin=work.origin,
         kind=kind,
         former_names=tuple(people.former_names(work, actor.id)),
-        intents=INTENTS,
     )
 
 

@@ -28,6 +28,10 @@ class Fediverse:
         """What is at an address on another server, to be answered or liked; raises NotFound for people to read."""
         return await remarks.find_elsewhere(self._node, address)
 
+    async def look_up(self, address: str) -> int | Elsewhere:
+        """Who or what is at a handle or an address elsewhere: an actor's id, or a post; NotFound for people to read."""
+        return await remarks.look_up(self._node, address)
+
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
         return await threads.fetch_missing(self._node, thread_id)

@@ -6,7 +6,7 @@ from federation.activities import Activity
 from federation.actors import RemoteActor
 from federation.addresses import authority, canonical
 from federation.budget import Budget
-from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
+from federation.errors import FederationError, Gone, Malformed, Refused
 from node.fediverse.fetching import fetch_object
 from node.forum import people as forum_people
 from node.forum import text
@@ -67,10 +67,13 @@ async def find_actor(node: Node, address: str, budget: Budget | None = None) -> 
                 return known
             uri, _ = await node.client.finger(handle, budget)
         return await fetch_actor(node, uri, budget)
-    except Unreachable as error:
-        raise NotFound("The server of %(address)s cannot be reached right now.", address=address) from error
     except FederationError as error:
-        raise NotFound("There is nobody at %(address)s, or their server does not say so.", address=address) from error
+        # One answer for all of it: else it would tell what lies inside our network (SSR-21).
+        raise NotFound(
+            "Nobody can be found at %(address)s. Look at the spelling, or try again later: their server may be silent"
+            " just now.",
+            address=address,
+        ) from error
 
 
 def _known_handle(work: Work, handle: str) -> int | None:

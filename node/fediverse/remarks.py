@@ -1,11 +1,14 @@
 """Remarks on the wire: answers and likes of ours in threads of other servers."""
 
 from federation import activities, notes
+from federation.addresses import same_origin
 from federation.budget import Budget
 from federation.documents import MICROBLOG_CONTEXT, PUBLIC, Document, moment, serialise
-from federation.errors import FederationError
-from federation.objects import Post
+from federation.errors import FederationError, Refused
+from federation.objects import Post, is_post
 from node.fediverse import people as fediverse_people
+from node.fediverse.fetching import refuse_blocked
+from node.fediverse.said import read_post
 from node.forum.errors import NotFound
 from node.forum.remarks import Elsewhere
 from node.node import Node
@@ -19,24 +22,67 @@ MENTIONED = 10  # actors looked up for one answer
 
 async def find_elsewhere(node: Node, address: str) -> Elsewhere:
     """What is at an address on another server, with its author and group met; raises NotFound for people to read."""
+    found = await look_up(node, address)
+    if isinstance(found, int):
+        raise NotFound("There is nothing at %(address)s that can be answered.", address=address)
+    return found
+
+
+async def look_up(node: Node, address: str) -> int | Elsewhere:
+    """Who or what is at a handle or an address elsewhere: the id of an actor met, or a post; raises NotFound.
+
+    Why something is not found is not told: it would tell what lies inside our network (SSR-21).
+    """
+    if "://" not in address:
+        return await fediverse_people.find_actor(node, address)
     budget = Budget()
     try:
-        post = Post.parse(await node.client.inspect(address, budget))
-        await fediverse_people.fetch_actor(node, post.attributed_to, budget)
-        group = None
-        for uri in dict.fromkeys([*post.audience, *(mention.href for mention in post.mentions)]):
-            if uri == post.attributed_to or len(uri) > 2000:
-                continue
-            actor_id = await fediverse_people.fetch_actor(node, uri, budget)
-            if group is None and await node.storage.read(_is_group, actor_id):
-                group = uri
+        await refuse_blocked(node, address)
+        document = await node.client.inspect(address, budget)
+        if not is_post(document):
+            uri = str(document["id"])
+            await refuse_blocked(node, uri)
+            return await fediverse_people.fetch_actor(node, uri, budget)
+        post = Post.parse(document)
+        await refuse_blocked(node, post.id)
+        return await _elsewhere(node, post, budget)
     except FederationError as error:
         raise NotFound(
-            "There is nothing at %(address)s that can be answered: %(why)s", address=address, why=error
+            "Nothing can be found at %(address)s. Look at the address, or try again later: its server may be silent"
+            " just now.",
+            address=address,
         ) from error
-    mentions = tuple((mention.href, mention.name.lstrip("@")) for mention in post.mentions[:MENTIONED])
-    context = post.context or post.conversation
-    return Elsewhere(post.id, post.url, post.attributed_to, group, context, mentions)
+
+
+async def _elsewhere(node: Node, post: Post, budget: Budget) -> Elsewhere:
+    if not same_origin(post.id, post.attributed_to):
+        raise Refused("the object and its author are of different servers")
+    said = await read_post(post)
+    await fediverse_people.fetch_actor(node, post.attributed_to, budget)
+    group = None
+    for uri in dict.fromkeys([*post.audience, *(mention.href for mention in post.mentions[:MENTIONED])]):
+        if uri == post.attributed_to or len(uri) > 2000:
+            continue
+        try:
+            actor_id = await fediverse_people.fetch_actor(node, uri, budget)
+        except FederationError:
+            continue  # whoever cannot be had hears nothing of the answer
+        if group is None and await node.storage.read(_is_group, actor_id):
+            group = uri
+    return Elsewhere(
+        post.id,
+        post.url,
+        post.attributed_to,
+        group,
+        post.context or post.conversation,
+        tuple((mention.href, mention.name.lstrip("@")) for mention in post.mentions[:MENTIONED]),
+        title=said.title,
+        html=said.words.html,
+        language=said.words.language,
+        summary=said.elsewhere.summary,
+        sensitive=said.elsewhere.sensitive,
+        published_at=post.published,
+    )
 
 
 def _is_group(work: Work, actor_id: int) -> bool:

@@ -1,6 +1,7 @@
 """Remarks: what members of ours say and like in threads of other servers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from node.forum import rules
 from node.forum.errors import Invalid, NotAllowed, NotFound
@@ -21,6 +22,18 @@ class Elsewhere:
     group: str | None
     context: str | None
     mentions: tuple[tuple[str, str], ...] = ()  # whom it mentions: they hear of the answer
+    # What it says, for whoever is about to answer it.
+    title: str | None = None
+    html: str = ""  # safe
+    language: str | None = None
+    summary: str | None = None
+    sensitive: bool = False
+    published_at: datetime | None = None
+
+    @property
+    def covered(self) -> bool:
+        """Its words wait behind a warning."""
+        return self.sensitive or self.summary is not None
 
 
 def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Remark:

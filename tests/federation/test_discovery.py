@@ -113,7 +113,10 @@ def test_we_read_our_own_webfinger():
     links = read_webfinger(jrd())
     assert (links.subject, links.actor, links.page) == ("acct:ana@moot.example", ANA, ANA)
     filled = "https%3A%2F%2Fmoot.example%2Fpost%2F1%3Fa%3Db%26c%3Dd"
-    assert links.way_to("Like", THREAD) == f"{ORIGIN}/authorize_interaction?uri={filled}&intent=like"
+    assert links.way_to("Like", THREAD) == f"{ORIGIN}/intents/like?object={filled}"
+    assert links.way_to("Follow", THREAD) == f"{ORIGIN}/intents/follow?object={filled}"
+    assert links.way_to("Object", THREAD) == f"{ORIGIN}/authorize_interaction?uri={filled}"
+    assert links.way_to("Announce", THREAD) == f"{ORIGIN}/authorize_interaction?uri={filled}"  # by what it is about
 
 
 def test_of_several_ways_the_most_exact_is_taken():
