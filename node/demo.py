@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from node.app import Parts, opened
-from node.forum import groups, people, remarks, threads
+from node.forum import groups, members, people, remarks, threads
 from node.serving import Signals, listening
 from node.settings import Settings, load
 from storage import console, queues
@@ -55,7 +55,7 @@ def _furnish(work: Work) -> dict[str, str]:
         group, garden = groups.create_group(
             work, "garden", title="The garden", description="What grows, and who waters it.", creator=ana
         )
-        groups.join(work, ben, group)
+        members.join(work, ben, group)
         opening = threads.start_thread(work, ana, group, "Welcome to the garden", threads.compose(work, WELCOME))
         threads.post_comment(work, ben, opening, threads.compose(work, ANSWER))
     places = {"the group": garden.uri}

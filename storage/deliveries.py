@@ -285,7 +285,8 @@ def _may_go(work: Work, activity: Activity) -> bool:
     """The predicate of pages, asked once more: what was hidden while it waited stays here."""
     if activity.always:
         return True
-    if work.get_one(Actor, activity.actor_id).state != "active":
+    sender = work.get_one(Actor, activity.actor_id)
+    if sender.state != "active" or not visibility.is_shown(work, sender):
         return False
     comment = threads.comment_by_uri(work, activity.about)
     if comment is not None:

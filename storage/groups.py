@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from storage import people, visibility
 from storage.people import Person, as_person
-from storage.schema import Actor, Comment, Follow, Group, Handle, Membership, Thread
+from storage.schema import Act, Actor, Comment, Follow, Group, Handle, Membership, Thread
 from storage.work import Work
 
 
@@ -245,6 +245,18 @@ def latest_comment_at(work: Work, group_id: int, author_id: int) -> datetime | N
         .order_by(Comment.id.desc())
         .limit(1)
     )
+
+
+def founded_since(work: Work, actor_id: int, since: datetime) -> int:
+    """How many groups someone made since then."""
+    made = select(func.count()).where(Act.actor_id == actor_id, Act.verb == "create group", Act.done_at > since)
+    return work.scalar(made) or 0
+
+
+def renamed_since(work: Work, uri: str, since: datetime) -> bool:
+    """The group got another handle since then."""
+    done = select(Act.id).where(Act.about == uri, Act.verb == "rename", Act.done_at > since).limit(1)
+    return work.scalar(done) is not None
 
 
 def make_private(work: Work, group_id: int) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from storage.people import Person, as_person
-from storage.schema import Actor, Group, Invitation, JoinRequest, Thread
+from storage.schema import Actor, Group, Invitation, JoinRequest, Notice, Thread
 from storage.work import Work
 
 
@@ -140,6 +140,11 @@ def count_since(work: Work, since: datetime, *, inviter_id: int | None = None, g
     return work.scalar(query) or 0
 
 
+def forget_notice(work: Work, uri: str) -> None:
+    """Takes away the notice of an invitation that was answered, or is void."""
+    work.execute(delete(Notice).where(Notice.kind == "invitation", Notice.uri == uri))
+
+
 def revoke_of(work: Work, group_id: int, *, inviter_id: int | None = None, invited_id: int | None = None) -> None:
     """Takes back the open invitations that someone sent, or got, in a group."""
     query = update(Invitation).where(Invitation.group_id == group_id, _open(work))
@@ -218,6 +223,12 @@ def waiting_requests(work: Work, group_id: int) -> list[Request]:
         .order_by(JoinRequest.id)
     )
     return [Request(asked.id, as_person(actor), asked.words, asked.created_at) for asked, actor in rows]
+
+
+def count_requests(work: Work, actor_id: int) -> int:
+    """How many groups someone waits to be let into."""
+    waiting = select(func.count()).where(JoinRequest.actor_id == actor_id, JoinRequest.state == "waiting")
+    return work.scalar(waiting) or 0
 
 
 def count_waiting(work: Work, group_id: int) -> int:

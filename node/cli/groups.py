@@ -7,6 +7,7 @@ import click
 from node.cli import finding
 from node.cli.console import Console, verb
 from node.forum import groups as forum_groups
+from node.forum import members as forum_members
 from storage import console as seen
 from storage import groups
 from storage.console import GroupRow
@@ -135,7 +136,7 @@ def edit(console: Console, name: str, **given: Any) -> None:
 @verb(group, "join")
 @click.argument("name")
 @click.argument("person")
-@click.option("--role", type=click.Choice(forum_groups.ROLES), default="member", help="Their part in the group.")
+@click.option("--role", type=click.Choice(forum_members.ROLES), default="member", help="Their part in the group.")
 @click.option("--reason", default="", help="Why, for the record; with a change of roles.")
 def join(console: Console, name: str, person: str, role: str, reason: str) -> None:
     """Make someone a member, or give a member another part.
@@ -152,9 +153,9 @@ def join(console: Console, name: str, person: str, role: str, reason: str) -> No
         actor = finding.anybody(work, person)
         known = groups.membership(work, found.actor_id, actor.id)
         if role == "banned" or (known is not None and known.role != role):
-            forum_groups.set_role(work, None, found, actor, role, reason)
+            forum_members.set_role(work, None, found, actor, role, reason)
         else:
-            forum_groups.join(work, actor, found, role=role)
+            forum_members.join(work, actor, found, role=role)
         return {"group": name, "person": person, "role": role}
 
     done = console.write(let_in)

@@ -7,8 +7,8 @@ from typing import Any
 from federation import activities
 from federation.documents import PUBLIC, Document, moment, serialise
 from federation.inbox import Received
-from storage import deliveries, people
-from storage.schema import Actor, Follow
+from storage import deliveries, people, threads
+from storage.schema import Actor, Follow, Invitation
 from storage.work import Work
 
 
@@ -75,6 +75,34 @@ def tell(work: Work, group: Actor, recipient: Actor, words: str, *, about: str) 
     }
     create = activities.create(deliveries.mint(work), group.uri, note, [recipient.uri], [], published=work.now)
     _to_one(work, create, group, recipient, about=uri, always=True)
+
+
+def invite(work: Work, invitation: Invitation, secret: str, invited: Actor, inviter: Actor | None) -> None:
+    """A direct message from the group to whom it invites elsewhere; its link is for them alone."""
+    group = people.by_id(work, invitation.group_id)
+    thread = threads.by_id(work, invitation.thread_id) if invitation.thread_id is not None else None
+    into = f"the thread “{thread.title}”" if thread is not None else f"the group {group.display_name or group.name}"
+    by = f"{inviter.display_name or inviter.name} (@{inviter.handle})" if inviter is not None else "An admin"
+    link = escape(f"{work.origin}/invitations/{secret}")
+    said = f"<blockquote><p>{escape(invitation.words)}</p></blockquote>" if invitation.words else ""
+    content = (
+        f'<p><a href="{escape(invited.url or invited.uri)}">@{escape(invited.name)}</a> '
+        f"{escape(by)} invites you into {escape(into)}.</p>{said}"
+        f'<p>See who asks, and accept, here: <a href="{link}">{link}</a></p>'
+        "<p>The link is for you alone, and works for two weeks.</p>"
+    )
+    note = {
+        "id": f"{work.origin}/comment/{work.mint()}",
+        "type": "Note",
+        "attributedTo": group.uri,
+        "to": [invited.uri],
+        "cc": [],
+        "content": content,
+        "published": moment(work.now),
+        "tag": [{"type": "Mention", "href": invited.uri, "name": f"@{invited.handle}"}],
+    }
+    create = activities.create(deliveries.mint(work), group.uri, note, [invited.uri], [], published=work.now)
+    _to_one(work, create, group, invited, about=note["id"])
 
 
 # ------------------------------------------------------------------ actors

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import orjson
 
-from node.forum import groups, people, reactions, text, threads
+from node.forum import groups, members, people, reactions, text, threads
 from node.forum.errors import Invalid
 from node.forum.people import NAME, RESERVED
 from node.forum.threads import Imported
@@ -176,7 +176,7 @@ def take_membership(work: Work, source: Source, it: MembershipIn) -> str:
     group = _group(work, source, it.group)
     actor = _person(work, source, it.person)
     if stored_groups.membership(work, group.actor_id, actor.id) is None and actor.state == "active":
-        membership = groups.join(work, actor, group, role=it.role if it.role in ROLES else "member")
+        membership = members.join(work, actor, group, role=it.role if it.role in ROLES else "member")
         membership.title = text.clean_name(it.title, 100) or None if it.title else None
         membership.joined_at = _past(work, it.joined_at)
     imports.remember(work, source.name, it.table, it.key, local_id=None, raw=it.raw)

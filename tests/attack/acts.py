@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from multidict import CIMultiDict
 
 from federation.errors import FederationError
-from node.forum import groups
+from node.forum import members
 from node.forum.errors import Refusal
 from node.forum.text import TextRefused
 from storage import people as stored_people
@@ -110,7 +110,7 @@ def _ban(work: Work, uri: str, group_name: str) -> None:
     actor, group = stored_people.by_uri(work, uri), stored_people.by_name(work, group_name)
     assert actor is not None
     assert group is not None
-    groups.set_role(work, None, work.get_one(Group, group.id), actor, "banned", "attacks")
+    members.set_role(work, None, work.get_one(Group, group.id), actor, "banned", "attacks")
 
 
 def _name_of(uri: str) -> str:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from node.app import Parts, make_app, opened
 from node.fediverse.keys import make_rsa
 from node.forum import groups, people, threads
+from node.forum import members as forum_members
 from node.node import Node
 from node.settings import Settings
 from storage import clock as real_clock
@@ -114,7 +115,7 @@ class Moot:
             given = {key: settings.pop(key) for key in ("title", "description", "privacy") if key in settings}
             group, actor = groups.create_group(work, name, creator=founder, **given)
             for member in members[1:]:
-                groups.join(work, _person(work, member), group)
+                forum_members.join(work, _person(work, member), group)
             if settings:
                 groups.edit_group(work, group, **settings)
             return actor.uri

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.forum import groups
+from node.forum import members
 from storage import people as stored_people
 from storage.schema import Group
 from storage.work import Work
@@ -71,7 +71,7 @@ async def test_every_letter_that_was_taken_is_accounted_for(
     def ban(work: Work) -> None:
         actor, group = stored_people.by_uri(work, mallory.uri), stored_people.by_name(work, "garden")
         assert actor and group
-        groups.set_role(work, None, work.get_one(Group, group.id), actor, "banned", "spam")
+        members.set_role(work, None, work.get_one(Group, group.id), actor, "banned", "spam")
 
     await node.storage.write(ban)
     good = [maria.note(f"<p>{n}</p>", inReplyTo=thread) for n in range(5)]

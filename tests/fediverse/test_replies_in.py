@@ -1,6 +1,6 @@
 """Answers from other servers, and where they take their place."""
 
-from node.forum import groups, moderation, people, threads
+from node.forum import members, moderation, people, threads
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Group, Thread
@@ -213,7 +213,7 @@ async def test_an_answer_to_what_is_private_or_gone_is_not_let_in(node: Moot, wo
         work.get_one(Thread, row.thread_id).state = "removed"
         comment = stored_threads.comment_by_uri(work, noise)
         assert comment is not None
-        threads.remove_comment(work, None, comment, "noise")
+        upkeep.remove_comment(work, None, comment, "noise")
 
     await node.storage.write(take_away)
     answers = [maria.note("<p>Yes</p>", inReplyTo=uri) for uri in (private, removed, noise)]
@@ -243,7 +243,7 @@ async def test_who_may_not_comment_is_refused_with_a_reason_and_never_announced(
         banned, suspended = (stored_people.by_uri(work, actor.uri) for actor in (mallory, troll))
         group = stored_people.by_name(work, "garden")
         assert banned and suspended and group
-        groups.set_role(work, None, work.get_one(Group, group.id), banned, "banned", "spam")
+        members.set_role(work, None, work.get_one(Group, group.id), banned, "banned", "spam")
         people.suspend(work, suspended, "spam")
 
     await node.storage.write(judge)
@@ -270,7 +270,7 @@ async def test_who_may_not_comment_is_refused_with_a_reason_and_never_announced(
     def close(work: Work) -> None:
         row = stored_threads.comment_by_uri(work, thread)
         assert row is not None
-        threads.lock_thread(work, None, row.thread_id, "It is settled.")
+        upkeep.lock_thread(work, None, row.thread_id, "It is settled.")
 
     await node.storage.write(close)
     late = maria.note("<p>Late</p>", inReplyTo=thread)
@@ -297,7 +297,7 @@ async def test_a_group_may_keep_outsiders_out(node: Moot, world: ScriptedServer)
     def join(work: Work) -> None:
         actor, group = stored_people.by_uri(work, maria.uri), stored_people.by_name(work, "garden")
         assert actor and group
-        groups.join(work, actor, work.get_one(Group, group.id))
+        members.join(work, actor, work.get_one(Group, group.id))
 
     await node.storage.write(join)
     member = maria.note("<p>Now I may</p>", inReplyTo=thread)
