@@ -8,13 +8,24 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-SECRET_SETTINGS = {"secret", "database_url"}  # never printed; a database URL may hold a password
+SECRET_SETTINGS = {"secret", "database_url", "smtp_url"}  # never printed; a URL may hold a password
 
 
 class SettingsError(Exception):
     """A setting is unknown or cannot be used; says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The server that takes our mail, and how we speak to it."""
+
+    host: str
+    port: int
+    encryption: str  # tls: from the first byte; starttls: demanded before anything is said; none
+    user: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,20 @@ class Settings:
         default=frozenset({"127.0.0.1", "::1"}),
         metadata={"says": "addresses of the proxies before this node, whose X-Forwarded-For is believed"},
     )
+    sign_up: str = field(
+        default="approval",
+        metadata={"says": "who may make an account: open, approval (an admin says yes), invitation or closed"},
+    )
+    refused_email_hosts: frozenset[str] = field(
+        default=frozenset(),
+        metadata={"says": "e-mail hosts that nobody may sign up with, such as those of throw-away addresses"},
+    )
+    smtp_url: str = field(
+        default="",
+        repr=False,
+        metadata={"says": "server for outgoing mail: smtps://user:password@host, or smtp://… which must do STARTTLS"},
+    )
+    mail_from: str = field(default="", metadata={"says": "sender of our mail; empty: noreply at the host of origin"})
     development: bool = field(default=False, metadata={"says": "allow http and the loopback peers named in dev_peers"})
     dev_peers: frozenset[str] = field(
         default=frozenset(),
@@ -68,6 +93,11 @@ class Settings:
             if self.database_url.startswith(prefix):
                 return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
         return self.database_url
+
+    @property
+    def smtp(self) -> Smtp | None:
+        """The server of smtp_url, if there is one."""
+        return _smtp(self.smtp_url, development=self.development) if self.smtp_url else None
 
     @property
     def listen_host(self) -> str:
@@ -135,6 +165,10 @@ def _checked(values: dict[str, Any]) -> Settings:
     values["dev_peers"] = frozenset(peers)
     if "trusted_proxies" in values:
         values["trusted_proxies"] = _addresses("trusted_proxies", values["trusted_proxies"])
+    if "refused_email_hosts" in values:
+        values["refused_email_hosts"] = _hosts(values["refused_email_hosts"])
+    if str(values.get("sign_up", "approval")) not in ("open", "approval", "invitation", "closed"):
+        raise SettingsError("sign_up is open, approval, invitation or closed")
     if str(values.get("log_format", "text")) not in ("text", "json"):
         raise SettingsError("log_format is text or json")
     if str(values.get("log_level", "info")).lower() not in ("debug", "info", "warning", "error"):
@@ -147,6 +181,9 @@ def _checked(values: dict[str, Any]) -> Settings:
         raise SettingsError("source_url is an address such as https://code.example/our-folkmoot (AGPL, section 13)")
     if settings.dev_peers and not settings.development:
         raise SettingsError("dev_peers needs development = true: it opens addresses that are closed otherwise")
+    _ = settings.smtp  # raises when it cannot be used
+    if settings.mail_from and not re.fullmatch(MAILBOX, settings.mail_from):
+        raise SettingsError('mail_from is a sender such as "Mill Lane <noreply@moot.example>"')
     parts = urlsplit(settings.origin)
     if not settings.development:
         if parts.scheme != "https":
@@ -154,6 +191,39 @@ def _checked(values: dict[str, Any]) -> Settings:
         if parts.port is not None:
             raise SettingsError("origin has a port; Mastodon cannot follow actors on another port than 443")
     return settings
+
+
+def _hosts(given: object) -> frozenset[str]:
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list | tuple | set | frozenset):
+        raise SettingsError("refused_email_hosts are host names, such as throwaway.example")
+    return frozenset(str(name).strip().lower().removeprefix("@") for name in names if str(name).strip())
+
+
+MAILBOX = r"(?P<name>[^<>\x00-\x1f\x7f]*)<(?P<given>[^\s<>@]+@[\w.-]+)>|(?P<bare>[^\s<>@]+@[\w.-]+)"
+
+
+def _smtp(value: str, *, development: bool) -> Smtp:
+    """Reads an smtp_url; what is refused is not repeated, for it may hold a password."""
+    wanted = "smtp_url is smtps://user:password@host, or smtp://… for STARTTLS; user and password percent-encoded"
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+        user, password = (unquote(part or "", errors="strict") for part in (parts.username, parts.password))
+    except ValueError:
+        raise SettingsError(wanted) from None
+    odd = parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/") or parts.fragment
+    if odd or not host or parts.query not in ("", "starttls=no") or bool(user) != bool(password):
+        raise SettingsError(wanted)
+    if parts.scheme == "smtps":
+        if parts.query:
+            raise SettingsError("smtp_url: smtps:// is encrypted from the start, and has no starttls")
+        return Smtp(host, port or 465, "tls", user, password)
+    if not parts.query:
+        return Smtp(host, port or 587, "starttls", user, password)
+    if not (development or host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host)):
+        raise SettingsError("smtp_url: starttls=no is for a server on this machine; mail is not sent in the clear")
+    return Smtp(host, port or 25, "none", user, password)
 
 
 def _origin(value: str) -> str:

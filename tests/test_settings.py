@@ -196,6 +196,19 @@ def test_a_node_in_production_has_no_development_peers() -> None:
         ("SOURCE_URL", "https://ana:word@code.example/"),
         ("SOURCE_URL", "http://["),
         ("SOURCE_URL", ""),
+        ("SMTP_URL", "mail.example"),
+        ("SMTP_URL", "https://mail.example"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.example:x"),
+        ("SMTP_URL", "smtp://mail.example/inbox"),
+        ("SMTP_URL", "smtp://ana@mail.example"),
+        ("SMTP_URL", "smtp://mail.example?starttls=maybe"),
+        ("SMTP_URL", "smtp://mail.example?starttls=no"),
+        ("SMTP_URL", "smtps://127.0.0.1?starttls=no"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "Mill Lane <noreply>"),
+        ("MAIL_FROM", "Mill Lane <noreply@moot.example> x"),
+        ("MAIL_FROM", "noreply@moot.example\r\nBcc: eve@evil.example"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_the_name_of_its_setting(name: str, value: str) -> None:
@@ -222,6 +235,40 @@ def test_a_postgresql_address_is_opened_by_psycopg(scheme: str) -> None:
     assert found.database == "postgresql+psycopg://moot:word@db.example/moot"
 
 
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        (
+            "smtps://moot%40moot.example:p%2Fw@mail.example",
+            ("mail.example", 465, "tls", "moot@moot.example", "p/w"),
+        ),
+        ("smtp://mail.example", ("mail.example", 587, "starttls", "", "")),
+        ("smtp://mail.example:2525/", ("mail.example", 2525, "starttls", "", "")),
+        ("smtp://localhost?starttls=no", ("localhost", 25, "none", "", "")),
+        ("smtp://[::1]:1025?starttls=no", ("::1", 1025, "none", "", "")),
+    ],
+)
+def test_mail_is_encrypted_unless_its_server_is_on_this_machine(url: str, meant: tuple[object, ...]) -> None:
+    smtp = load({**ORIGIN, "FOLKMOOT_SMTP_URL": url}).smtp
+
+    assert smtp is not None
+    assert (smtp.host, smtp.port, smtp.encryption, smtp.user, smtp.password) == meant
+    assert "p/w" not in repr(smtp)
+
+
+def test_in_development_mail_may_go_in_the_clear() -> None:
+    environment = {**ORIGIN, "FOLKMOOT_DEVELOPMENT": "1", "FOLKMOOT_SMTP_URL": "smtp://mailpit:1025?starttls=no"}
+    smtp = load(environment).smtp
+
+    assert smtp is not None
+    assert smtp.encryption == "none"
+
+
+@pytest.mark.parametrize("sender", ["noreply@moot.example", "Mill Lane <noreply@moot.example>"])
+def test_a_sender_is_an_address_with_or_without_a_name(sender: str) -> None:
+    assert load({**ORIGIN, "FOLKMOOT_MAIL_FROM": sender}).mail_from == sender
+
+
 def test_an_ipv6_address_is_listened_on_without_its_brackets() -> None:
     found = load({**ORIGIN, "FOLKMOOT_LISTEN": "[::1]:8080"})
 
@@ -233,14 +280,19 @@ def test_an_ipv6_address_is_listened_on_without_its_brackets() -> None:
 
 def test_settings_that_may_hold_a_secret_are_known_by_name() -> None:
     """KEY-22: whatever prints settings hides these."""
-    assert {"secret", "database_url"} == SECRET_SETTINGS
+    assert {"secret", "database_url", "smtp_url"} == SECRET_SETTINGS
     assert {setting.name for setting in fields(Settings)} >= SECRET_SETTINGS
 
 
 def test_no_secret_is_in_the_words_of_a_refusal() -> None:
     environment = {**ORIGIN, "FOLKMOOT_SECRET": "hush-hush", "FOLKMOOT_DATABASE_URL": "postgresql://a:hush-hush@b/c"}
 
-    for wrong in ({"FOLKMOOT_LISTEN": "x"}, {"FOLKMOOT_NONE": "x"}, {"FOLKMOOT_ORIGIN": "http://a.example"}):
+    for wrong in (
+        {"FOLKMOOT_SMTP_URL": "smtp://ana:hush-hush@mail.example/x"},
+        {"FOLKMOOT_LISTEN": "x"},
+        {"FOLKMOOT_NONE": "x"},
+        {"FOLKMOOT_ORIGIN": "http://a.example"},
+    ):
         with pytest.raises(SettingsError) as refusal:
             load({**environment, **wrong})
         assert "hush-hush" not in str(refusal.value)
