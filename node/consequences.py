@@ -7,6 +7,7 @@ from node import live
 from node.fediverse import actors, moderation, publishing, remarks, telling, upkeep
 from node.forum import events, following, reading
 from node.mail import accounts as account_mails
+from node.mail import groups as group_mails
 from storage import drafts, people, visibility
 from storage.schema import Comment
 from storage.work import Work
@@ -61,6 +62,10 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     ),
     events.Joined: (),
     events.MembershipEnded: (),
+    events.Invited: (lambda work, it: _send_invitation(work, it),),
+    events.JoinAsked: (group_mails.tell_moderators,),
+    events.JoinApproved: (group_mails.tell_approved,),
+    events.GroupHidden: (lambda work, it: telling.publish_departure(work, it.group),),
     events.RemarkMade: (lambda work, it: remarks.publish(work, it.remark, it.author),),
     events.RemarkEdited: (lambda work, it: remarks.publish_edit(work, it.remark, it.author),),
     events.RemarkErased: (lambda work, it: remarks.publish_erasure(work, it.remark, it.author),),
@@ -124,3 +129,13 @@ def _publish_actor(work: Work, event: events.ActorChanged) -> None:
     # Without a key nobody has read the actor yet, so nobody holds a copy.
     if people.key_of(work, event.actor.id) is not None and visibility.is_shown(work, event.actor):
         telling.publish_actor(work, event.actor, actors.document(work, event.actor))
+
+
+def _send_invitation(work: Work, event: events.Invited) -> None:
+    """By mail, or where the person is elsewhere, as a direct message; whoever is here has a notice already."""
+    invited_id = event.invitation.invited_id
+    invited = people.by_id(work, invited_id) if invited_id is not None else None
+    if invited is not None and not invited.local:
+        telling.invite(work, event.invitation, event.secret, invited, event.inviter)
+    else:
+        group_mails.send_invitation(work, event)

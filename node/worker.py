@@ -11,7 +11,7 @@ from node.fediverse.hosts import probe_dead_hosts
 from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
 from node.fediverse.sending import Sender
-from node.forum import accounts, following, sign_ups
+from node.forum import accounts, following, sign_ups, withdrawals
 from node.node import Node
 from storage import backoff, deliveries, hosts, letters, queues
 
@@ -92,6 +92,8 @@ class Worker:
     async def _on_time(self) -> None:
         """What time alone brings: dead hosts are asked whether they are back, and old things go."""
         await probe_dead_hosts(self._node)
+        while not self._stop.is_set() and await self._node.storage.write(withdrawals.carry_on):
+            pass  # one piece a transaction: groups that are hidden or deleted may hold a lot
         now = self._node.storage.now()
         if self._tidied_at is not None and abs(now - self._tidied_at) < TIDIED:
             return

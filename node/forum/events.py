@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-from storage.schema import Actor, Comment, Follow, Membership, Reaction, Remark, Report, Thread
+from storage.schema import (
+    Actor,
+    Comment,
+    Follow,
+    Invitation,
+    JoinRequest,
+    Membership,
+    Reaction,
+    Remark,
+    Report,
+    SignUp,
+    Thread,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,15 @@ class ThreadPinned:
 
 @dataclass(frozen=True, slots=True)
 class ThreadTagged:
-    """A thread carries other tags, or its opening may be edited by others than before: its words are the same."""
+    """A thread carries other tags; its words are the same."""
+
+    thread: Thread
+    opening: Comment
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningShared:
+    """Members may edit the opening of a thread from now on, or no longer."""
 
     thread: Thread
     opening: Comment
@@ -187,6 +207,48 @@ class ActorErased:
 class Joined:
     membership: Membership
     actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipEnded:
+    """Someone left a group, was removed from it or banned: they see no more of it than anybody."""
+
+    group_id: int
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Someone was invited, by e-mail or by their handle; the secret is for them alone."""
+
+    invitation: Invitation
+    secret: str
+    inviter: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAsked:
+    """Someone wants to be let in, and moderators have to say yes or no."""
+
+    request: JoinRequest
+    actor: Actor
+    group: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class JoinApproved:
+    """A moderator let someone in who had asked."""
+
+    request: JoinRequest
+    actor: Actor
+    group: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHidden:
+    """A public group is secret from now on: whoever elsewhere holds a copy is told that it is gone."""
+
+    group: Actor
 
 
 @dataclass(frozen=True, slots=True)
