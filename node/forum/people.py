@@ -11,9 +11,10 @@ from node.forum.events import (
     FollowAccepted,
     FollowRejected,
     FollowRequested,
+    SessionsEnded,
     Unfollowed,
 )
-from storage import groups, items, people, reactions, visibility
+from storage import accounts, groups, items, people, reactions, sessions, visibility
 from storage import remarks as stored_remarks
 from storage.schema import Act, Actor, Follow, Group, Handle
 from storage.work import Work
@@ -131,18 +132,24 @@ def erase_actor(work: Work, actor: Actor) -> None:
     for remark in stored_remarks.by_author(work, actor.id):
         remarks.erase(work, actor, remark)
     work.happened(ActorErased(actor))
+    ended = accounts.erase(work, actor.id)
+    if ended:
+        work.happened(SessionsEnded(actor.id, tuple(ended)))
     _strip(work, actor)
     work.add(Act(actor_id=None, verb="delete account", about=actor.uri, reason="", done_at=work.now))
 
 
-def suspend(work: Work, actor: Actor, reason: str, *, suspended: bool = True) -> None:
-    """Hides an actor, here or elsewhere, and lets nothing more in from it; or lets it back."""
+def suspend(work: Work, actor: Actor, reason: str, *, suspended: bool = True, by: Actor | None = None) -> None:
+    """Hides an actor, here or elsewhere, lets nothing more in from it and signs it out; or lets it back."""
     if actor.state == "deleted":
         raise NotAllowed("This account was deleted.")
     actor.state = "suspended" if suspended else "active"
     actor.version += 1
-    verb = "suspend" if suspended else "unsuspend"
-    work.add(Act(actor_id=None, verb=verb, about=actor.uri, reason=reason, done_at=work.now))
+    ended = sessions.end(work, actor.id) if suspended else []
+    if ended:
+        work.happened(SessionsEnded(actor.id, tuple(ended)))
+    verb, by_id = "suspend" if suspended else "unsuspend", by.id if by is not None else None
+    work.add(Act(actor_id=by_id, verb=verb, about=actor.uri, reason=reason, done_at=work.now))
     visibility.has_changed(work)
 
 
@@ -238,7 +245,7 @@ def _strip(work: Work, actor: Actor) -> None:
     reactions.drop_all_of(work, actor.id)
     actor.state = "deleted"
     actor.display_name = actor.summary = ""
-    actor.summary_source = actor.icon_url = None
+    actor.summary_source = actor.icon_url = actor.fields = None
     actor.version += 1
     work.flush()
 
