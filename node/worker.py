@@ -1,4 +1,4 @@
-"""The worker: one loop over letters and deliveries, and the clock."""
+"""The worker: one loop over letters, deliveries and mails, and the clock."""
 
 import asyncio
 import logging
@@ -12,8 +12,9 @@ from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
 from node.fediverse.sending import Sender
 from node.forum import accounts, following, sign_ups, withdrawals
+from node.mail.sending import Mailer
 from node.node import Node
-from storage import backoff, deliveries, hosts, letters, queues
+from storage import backoff, deliveries, hosts, letters, mails, queues
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ AFTER_A_FAULT = 5.0  # seconds
 
 
 class Worker:
-    """Reads letters, sends deliveries and keeps time until it is stopped; any number may share one database."""
+    """Reads letters, sends deliveries and mails, and keeps time until it is stopped; many may share one database."""
 
     def __init__(
         self, node: Node, keyring: Keyring, process: Process, *, chance: backoff.Chance = backoff.chance
@@ -31,6 +32,7 @@ class Worker:
         self._node = node
         self._sender = Sender(node, keyring, chance=chance)
         self._reader = Reader(node, process)
+        self._mailer = Mailer(node, leases.owner(), chance=chance)
         self._stop = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stopped.set()
@@ -45,6 +47,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep("letters", lambda: self._reader.run(self._stop)))
                 group.create_task(self._keep("deliveries", lambda: self._sender.run(self._stop)))
+                group.create_task(self._keep("mails", lambda: self._mailer.run(self._stop)))
                 group.create_task(self._keep("clock", self._keep_time))
         finally:
             self._stopped.set()
@@ -58,15 +61,17 @@ class Worker:
         """Works until nothing is due at the clock's present."""
         await self._take_over()
         await self._on_time()
-        while await self._reader.read_due() + await self._sender.send_due():
+        while await self._reader.read_due() + await self._sender.send_due() + await self._mailer.send_due():
             pass
 
     async def _take_over(self) -> None:
         """Frees what a worker of this machine held when it was killed."""
         letters_freed = await self._node.storage.write(letters.take_over, leases.is_dead)
         hosts_freed = await self._node.storage.write(deliveries.take_over, leases.is_dead)
-        if letters_freed or hosts_freed:
-            log.info("taking over from a dead worker: %d letters, %d hosts", letters_freed, hosts_freed)
+        mails_freed = await self._node.storage.write(mails.take_over, leases.is_dead)
+        freed = (letters_freed, hosts_freed, mails_freed)
+        if any(freed):
+            log.info("taking over from a dead worker: %d letters, %d hosts, %d mails", *freed)
 
     async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
         """Runs one part until we are stopped, again after a fault."""
@@ -101,6 +106,7 @@ class Worker:
         for host, count in await self._node.storage.write(queues.drop_old):
             log.info("host %s: gave up %d deliveries that waited for %d days", host, count, queues.KEPT.days)
         await self._node.storage.write(letters.erase_bodies)
+        await self._node.storage.write(mails.prune)
         await self._node.storage.write(hosts.forget_failures)
         await self._node.storage.write(accounts.tidy)
         await self._warn_of_open_door()

@@ -1,6 +1,6 @@
 """Mails: what we owe to people's mailboxes. A row is the promise; once it is kept, its words are erased."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -133,11 +133,11 @@ def expire(work: Work, mail_id: int, why: str, *, owner: str) -> None:
     _of(work, owner, mail_id, last_error=why, parked_at=work.now, **ERASED)
 
 
-def release(work: Work, owner: str) -> None:
+def release(work: Work, owner: str, ids: Sequence[int]) -> None:
     """Gives back what this sender took and did not try."""
     work.execute(
         update(Mail)
-        .where(Mail.lease_owner == owner)
+        .where(Mail.id.in_(ids), Mail.lease_owner == owner, Mail.sent_at.is_(None))
         .values(lease_owner=None, lease_until=None, tries=Mail.tries - 1)
         .execution_options(**UNSYNCED)
     )
