@@ -254,6 +254,13 @@ def move(id: str, actor: str, target: str, to: Sequence[str]) -> Document:
     return _activity("Move", id, actor, actor, to=to, target=target)
 
 
+def relocate(
+    id: str, actor: str, object: str, origin: str, target: str, to: Sequence[str], cc: Sequence[str]
+) -> Document:
+    """A Move of a thread, named by its context, from one group to another (FEP-f15d)."""
+    return _activity("Move", id, actor, object, to=to, cc=cc, origin=origin, target=target)
+
+
 def _activity(
     kind: str, id: str, actor: str, object: Embeddable, *, to: Iterable[str] = (), cc: Iterable[str] = (), **more: Any
 ) -> Document:

@@ -29,3 +29,9 @@ def touch_thread(work: Work, thread_id: int) -> None:
 def forget_revisions(work: Work, comment_id: int) -> None:
     """Erases what the item said before."""
     work.execute(delete(Revision).where(Revision.comment_id == comment_id))
+
+
+def said_in(work: Work, thread_id: int) -> list[Comment]:
+    """Everything in the thread that can be seen, in order of arrival."""
+    query = select(Comment).where(Comment.thread_id == thread_id, Comment.state == "visible")
+    return list(work.scalars(query.order_by(Comment.number)))

@@ -1,12 +1,14 @@
 """Threads and their items: finding them, and whom they concern."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import aliased
 
 from storage import visibility
-from storage.schema import Actor, Alias, Comment, Context, Group, Reaction, Thread
+from storage.schema import Actor, Alias, Comment, Context, Group, Moved, Reaction, Thread
 from storage.work import Work
 
 DEPTH = 100  # levels of a path; deeper replies become siblings there (PostgreSQL's index rows are limited)
@@ -105,6 +107,20 @@ def lock(work: Work, thread_id: int) -> Thread:
     return work.scalars(query.execution_options(populate_existing=True)).one()
 
 
+def uri_of(work: Work, thread: Thread) -> str:
+    """What names the thread here, wherever it was opened."""
+    return f"{work.origin}/post/{thread.uid}"
+
+
+def hold(work: Work, comment: Comment) -> Thread:
+    """The item's thread, locked, and the item as it is now: it may have been split off while we waited."""
+    while True:
+        thread = lock(work, comment.thread_id)
+        work.refresh(comment)
+        if comment.thread_id == thread.id:
+            return thread
+
+
 def segment(number: int) -> str:
     """A number as a piece of a path."""
     return f"{number:0{SEGMENT}d}"
@@ -138,6 +154,53 @@ def thread_is_visible(work: Work, thread_id: int, viewer: int | None) -> bool:
 def with_thread(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The query of items with the tables that the visibility predicate needs."""
     return query.join(Thread, Thread.id == Comment.thread_id).join(Group, Group.actor_id == Thread.group_id)
+
+
+# ------------------------------------------------------------------ where what was split off is now
+
+
+@dataclass(frozen=True, slots=True)
+class MovedPlace:
+    """Where an item is that was split off from the thread in which it was said."""
+
+    group: str  # its handle
+    uid: str  # of the thread
+    slug: str
+    title: str
+    number: int
+
+
+def moved_item(work: Work, thread_id: int, number: int) -> Comment | None:
+    """The item that once was #number of the thread, and was split off."""
+    return work.scalars(
+        select(Comment)
+        .join(Moved, Moved.comment_id == Comment.id)
+        .where(Moved.thread_id == thread_id, Moved.number == number)
+    ).one_or_none()
+
+
+def was_in(work: Work, comment_id: int, thread_id: int) -> bool:
+    """The item was split off from that thread."""
+    query = select(Moved.comment_id).where(Moved.thread_id == thread_id, Moved.comment_id == comment_id).limit(1)
+    return work.scalar(query) is not None
+
+
+def moved_place(work: Work, comment_id: int, viewer: int | None) -> MovedPlace | None:
+    """Where the item is now; None for whom its thread is not there."""
+    first = aliased(Comment)
+    row = work.execute(
+        with_thread(select(Comment.number, Thread, Actor.name, first.state))
+        .join(Actor, Actor.id == Thread.group_id)
+        .join(first, (first.thread_id == Thread.id) & (first.number == 0))
+        .where(Comment.id == comment_id, visibility.thread_seen_by(viewer))
+    ).one_or_none()
+    if row is None:
+        return None
+    number, thread, group, opening_state = row
+    shown = opening_state == visibility.VISIBLE
+    return MovedPlace(
+        group, thread.uid, thread.slug if shown else SLUG_OF_THE_GONE, thread.title if shown else "", number
+    )
 
 
 # ------------------------------------------------------------------ whom it concerns

@@ -8,7 +8,7 @@ import click
 from node.app import Parts
 from node.cli import finding
 from node.cli.console import Console, Trouble, long_text, verb
-from node.forum import text
+from node.forum import text, upkeep
 from node.forum import threads as forum_threads
 from node.forum.errors import NotFound
 from storage import console as seen
@@ -147,7 +147,7 @@ def lock(console: Console, thread: str, reason: str, reopen: bool) -> None:
 
     def act(work: Work) -> ThreadRow:
         found = finding.thread(work, thread)
-        forum_threads.lock_thread(work, None, found.id, reason, locked=not reopen)
+        upkeep.lock_thread(work, None, found.id, reason, locked=not reopen)
         return _row(work, found.id)
 
     row = console.write(act)
@@ -256,10 +256,10 @@ def remove(console: Console, item: str, moderator: bool, reason: str, restore: b
     def act(work: Work) -> ItemRow:
         if restore:
             found = finding.item(work, item)
-            forum_threads.restore_comment(work, None, found, reason)
+            upkeep.restore_comment(work, None, found, reason)
         elif moderator:
             found = finding.item(work, item)
-            forum_threads.remove_comment(work, None, found, reason)
+            upkeep.remove_comment(work, None, found, reason)
         else:
             found, writer = _ours(work, item)
             forum_threads.erase_comment(work, writer, found)

@@ -11,6 +11,7 @@ from storage.people import by_id
 from storage.schema import Actor, Comment
 from storage.work import Work
 
+PINNED = 20  # threads in `featured`; a group with more of them features none
 OUTBOX = 50  # the newest threads; PieFed and Lemmy take no more
 
 
@@ -103,8 +104,16 @@ def moderators(work: Work, actor: Actor) -> Document:
 
 
 def featured(work: Work, actor: Actor) -> Document:
-    """A group's welcome note: the only thing that Mastodon pins is what the group says itself."""
-    items = [welcome(actor)] if actor.kind == "group" else []
+    """A group's welcome note, which alone Mastodon pins, as the group says it itself; then its pinned threads."""
+    items: list[str | Document] = []
+    if actor.kind == "group":
+        items.append(welcome(actor))
+        for card in pages.cards(work, viewer=None, group_id=actor.id, pinned=True, limit=PINNED):
+            opening = threads.opening(work, card.id)
+            if opening.state == "visible":
+                items.append(
+                    posts.document(work, opening, "forum") if by_id(work, opening.author_id or 0).local else opening.uri
+                )
     return collections.ordered_collection(f"{actor.uri}/featured", items)
 
 

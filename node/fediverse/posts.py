@@ -1,6 +1,9 @@
 """Our items as the wire sees them: from rows to the values that a document is written from."""
 
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from urllib.parse import quote
 
 from federation import notes
 from federation.documents import Document
@@ -49,7 +52,7 @@ def out_post(work: Work, comment: Comment) -> OutPost:
         language=comment.language or thread.language,
         cc=tuple(dict.fromkeys([*(uri for uri, _ in mentions), *participants])),
         mentions=tuple(dict(mentions).items()),
-        hashtags=tuple((tag, f"{work.origin}/tags/{tag.lower()}") for tag in comment.tags),
+        hashtags=tuple(_hashtags(work, thread.tags if comment.number == 0 else comment.tags)),
         updated=comment.edited_at,
         replies=tuple(replies),
         replies_total=total,
@@ -69,6 +72,16 @@ def out_post(work: Work, comment: Comment) -> OutPost:
         pinned=thread.pinned_at is not None and comment.number == 0,
         question=_question(comment),
     )
+
+
+def _hashtags(work: Work, tags: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Tags as hashtags with their pages; one of several words is written as one, which others can search."""
+    for tag in tags:
+        words = re.findall(r"[\w\u0900-\u0dff\u0e31-\u0e4e\u200c]+", tag)
+        name = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:]) if words else ""
+        if name and not name.isdecimal():
+            page = tag.lower() if name == tag else quote(tag.lower(), safe="")
+            yield name, f"{work.origin}/tags/{page}"
 
 
 def _question(comment: Comment) -> OutQuestion | None:

@@ -24,3 +24,7 @@ class Invalid(Refusal):
     def __init__(self, words: str, *, field: str | None = None, **values: object) -> None:
         super().__init__(words, **values)
         self.field = field
+
+
+class Overtaken(Invalid):
+    """Somebody else changed the same thing in the meantime; nothing was changed, and both wordings are kept."""

@@ -116,15 +116,10 @@ def place(
     if number is None or number < thread.next_number:
         number = thread.next_number
     thread.next_number = number + 1
-    here = threads.segment(number)
     if parent is None:
-        path, depth = here, 0
-    elif parent.number == 0:
-        path, depth = here, 1
-    elif parent.depth >= threads.DEPTH:
-        path, depth = parent.path[: -threads.SEGMENT] + here, parent.depth
+        path, depth = threads.segment(number), 0
     else:
-        path, depth = parent.path + here, parent.depth + 1
+        path, depth = path_below(parent.path if parent.number else "", parent.depth, number)
     comment = Comment(
         uid=uid or work.mint(),
         uri=uri,
@@ -142,6 +137,13 @@ def place(
     thread.version += 1
     work.flush()
     return comment
+
+
+def path_below(path: str, depth: int, number: int) -> tuple[str, int]:
+    """Path and depth of item #number below a parent at that path (none is the opening's) and depth."""
+    if depth >= threads.DEPTH:
+        return path[: -threads.SEGMENT] + threads.segment(number), depth
+    return path + threads.segment(number), depth + 1
 
 
 def take_words(work: Work, comment: Comment, words: text.Words, elsewhere: Elsewhere | None) -> None:

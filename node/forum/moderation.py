@@ -1,30 +1,10 @@
-"""Reports, blocks, and what moderators see of them."""
+"""Blocks of people and servers, and what is said to members in private."""
 
 from storage import hosts, moderation, people, visibility
-from storage.schema import Act, Actor, Block, Notice, Report
+from storage.schema import Act, Actor, Block, Notice
 from storage.work import Work
 
-REPORT_WORDS = 5000  # characters, as much as Mastodon takes
-REPORT_OBJECTS = 100
 BELONGS = "It belongs to {}."
-
-
-def report(work: Work, reporter: Actor, objects: list[str], words: str, *, uri: str | None = None) -> Report:
-    """Keeps a report for the moderators; the same one is kept once."""
-    if uri is not None:
-        known = moderation.report_by_uri(work, uri)
-        if known is not None:
-            return known
-    kept = Report(
-        uri=uri,
-        reporter_id=reporter.id,
-        objects=objects[:REPORT_OBJECTS],
-        words=words[:REPORT_WORDS],
-        created_at=work.now,
-    )
-    work.add(kept)
-    work.flush()
-    return kept
 
 
 def take_block(work: Work, actor: Actor, target: Actor, *, uri: str | None = None) -> None:

@@ -1,25 +1,21 @@
-"""Threads and comments: start, answer, edit, erase, remove. One verb for every door."""
+"""Threads and comments: start, answer, edit, erase. One verb for every door."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from node.forum import items, rules, text
-from node.forum.errors import Invalid, NotAllowed, NotFound
-from node.forum.events import (
-    CommentEdited,
-    CommentErased,
-    CommentPosted,
-    CommentRemoved,
-    CommentRestored,
-    ThreadStarted,
-)
+from node.forum import items, rules, tags, text
+from node.forum.errors import Invalid, NotAllowed, NotFound, Overtaken
+from node.forum.events import CommentEdited, CommentErased, CommentPosted, ThreadStarted
 from node.forum.items import Elsewhere as Elsewhere
 from node.forum.items import Imported as Imported
 from storage import items as stored_items
-from storage import people, reactions, tags, threads
-from storage.schema import Act, Actor, Comment, Group, Revision, Thread
+from storage import people, reactions, revisions, threads
+from storage import tags as stored_tags
+from storage.schema import Actor, Comment, Group, Revision, Thread
 from storage.work import Work
 
 TITLE = 200  # characters; as much as Lemmy takes
+NOTE = 200  # characters of a "what changed" line
 
 
 def compose(work: Work, source: str, *, language: str | None = None) -> text.Words:
@@ -43,22 +39,61 @@ def start_thread(
     words: text.Words,
     *,
     private: bool = False,
+    given_tags: Iterable[str] = (),
+    whiteboard: bool = False,
     elsewhere: Elsewhere | None = None,
     imported: Imported | None = None,
 ) -> Comment:
-    """Opens a thread in the group and answers its opening."""
+    """Opens a thread in the group and answers its opening.
+
+    `whiteboard` lets members of the group edit the opening. Where threads are for members alone, it is private.
+    """
     if elsewhere is not None:
         known = threads.comment_by_uri(work, elsewhere.uri)
         if known is not None:
             return known
         _refuse_the_gone(work, elsewhere.uri, author)
     if imported is None:
+        private = private or (author.local and group.threads == "private")
         rules.may_start(work, author, group, private=private)
+    title = clean_title(title)
+    chosen = tags.cleaned(given_tags)
+    return _open(
+        work, author, group, title, words,
+        private=private or group.privacy == "secret", given_tags=chosen, whiteboard=whiteboard, elsewhere=elsewhere,
+        imported=imported,
+    )  # fmt: skip
+
+
+def split_off(work: Work, author: Actor, origin: Thread, title: str, words: text.Words) -> Comment:
+    """Opens a thread for a branch of another one, as private as that; the branch is hung below by `branches.split`."""
+    group = work.get_one(Group, origin.group_id)
+    return _open(work, author, group, clean_title(title), words, private=origin.private)
+
+
+def clean_title(title: str) -> str:
+    """The title in one line; refuses none, and one that is too long."""
     title = text.clean_name(title, TITLE + 1)
     if not title:
         raise Invalid("A thread needs a title.", field="title")
     if len(title) > TITLE:
         raise Invalid("A title has at most %(most)s characters; this one is longer.", most=TITLE, field="title")
+    return title
+
+
+def _open(
+    work: Work,
+    author: Actor,
+    group: Group,
+    title: str,
+    words: text.Words,
+    *,
+    private: bool,
+    given_tags: tuple[str, ...] = (),
+    whiteboard: bool = False,
+    elsewhere: Elsewhere | None = None,
+    imported: Imported | None = None,
+) -> Comment:
     said_at = imported.said_at if imported else work.now
     uid = work.mint()
     uri = elsewhere.uri if elsewhere else f"{work.origin}/post/{uid}"
@@ -72,10 +107,10 @@ def start_thread(
         title=title,
         slug=text.slug(title),
         context=context,
-        private=private or group.privacy == "secret",
+        private=private,
         language=words.language or group.language,
-        tags=list(words.hashtags),
         announced=imported is None,
+        whiteboard=whiteboard and author.local,
         created_at=said_at,
         last_activity_at=said_at,
     )
@@ -84,6 +119,7 @@ def start_thread(
     opening = items.new_item(
         work, thread, None, author, words, uid=uid, uri=uri, elsewhere=elsewhere, imported=imported
     )
+    tags.put_on(work, thread, opening, given_tags)
     work.flush()
     for seen in {context, own_context}:
         threads.remember_context(work, thread.id, seen)
@@ -105,8 +141,7 @@ def post_comment(
     imported: Imported | None = None,
 ) -> Comment:
     """Answers an item; what is here already, by its URI, is not posted twice."""
-    thread = threads.lock(work, parent.thread_id)  # first: the same answer may be coming in beside us
-    work.refresh(parent)
+    thread = threads.hold(work, parent)  # first: the same answer may be coming in beside us
     known = _as_it_is_now(work, elsewhere.uri) if elsewhere else None
     if known is not None and known.state != "missing":
         return known
@@ -118,7 +153,7 @@ def post_comment(
     group = work.get_one(Group, thread.group_id)
     if imported is None:
         rules.may_comment(work, author, group, thread)
-        if parent.state in ("removed", "deleted") and author.local:
+        if parent.state in ("removed", "deleted", "moved") and author.local:
             raise NotAllowed("What this answers was taken away; answer something else in the thread.")
     if not words.html.strip() and not (elsewhere and (elsewhere.attachments or elsewhere.question)):
         raise Invalid("There is nothing in it yet: write something.")
@@ -160,7 +195,7 @@ def keep_refused(work: Work, parent: Comment, uri: str, author: Actor, reason: s
     """Keeps the URI and the reason of a reply that is not let in: what answers it hangs under a hole."""
     if people.is_gone(work, uri, author.uri):
         raise NotFound("Its author deleted it.")
-    thread = threads.lock(work, parent.thread_id)
+    thread = threads.hold(work, parent)
     known = _as_it_is_now(work, uri)
     if known is not None:
         if known.state == "missing":
@@ -172,8 +207,7 @@ def keep_refused(work: Work, parent: Comment, uri: str, author: Actor, reason: s
 
 def close_hole(work: Work, hole: Comment) -> None:
     """What was here as a hole is gone for good, says its own server."""
-    thread = threads.lock(work, hole.thread_id)
-    work.refresh(hole)
+    thread = threads.hold(work, hole)
     if hole.state == "missing":
         hole.state = "deleted"
         hole.version += 1
@@ -187,27 +221,46 @@ def edit_comment(
     words: text.Words,
     *,
     title: str | None = None,
+    given_tags: Iterable[str] | None = None,
+    note: str = "",
+    since: int | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Comment:
-    """Replaces the words of an item and keeps the earlier ones; an older edit never undoes a newer one."""
-    rules.may_edit(editor, comment)
-    thread = threads.lock(work, comment.thread_id)
-    work.refresh(comment)
+    """Replaces the words of an item and keeps the earlier ones; an older edit never undoes a newer one.
+
+    `note` says what changed. `since` is `storage.revisions.latest_id` of the wording that the editor began with:
+    where somebody else has changed it since, nothing is changed. `title` and `given_tags` are those of a thread.
+    """
+    thread = threads.hold(work, comment)
+    rules.may_edit(work, editor, comment, thread, work.get_one(Group, thread.group_id))
     if comment.state not in ("visible", "removed"):
         raise NotFound("It is not here any more.")
     if elsewhere is not None and _is_stale(comment, elsewhere.updated):
         return comment
+    if since is not None and since != revisions.latest_id(work, comment.id):
+        raise Overtaken("Somebody changed this while you were writing. Nothing of yours is lost: put both together.")
+    if elsewhere is None and not words.html.strip():
+        raise Invalid("There is nothing in it: write something, or delete it.", field="source")
+    note = text.clean_name(note, NOTE + 1)
+    if len(note) > NOTE:
+        raise Invalid("Say what changed in at most %(most)s characters.", most=NOTE, field="note")
     edited_at = min(elsewhere.updated, work.now) if elsewhere and elsewhere.updated else work.now
-    new_title = thread.title if title is None or comment.number else text.clean_name(title, TITLE) or thread.title
+    new_title = thread.title
+    if title is not None and comment.number == 0:
+        new_title = text.clean_name(title, TITLE) or thread.title if elsewhere is not None else clean_title(title)
+    chosen = tags.given_to(thread, comment) if given_tags is None else tags.cleaned(given_tags)
     same_words = (words.html, words.source, new_title) == (comment.html, comment.source, thread.title)
     if same_words and (elsewhere is None or items.brings_nothing_new(comment, elsewhere)):
         if elsewhere is not None:  # else an older edit that comes late would undo this one
             comment.edited_at = items.edited_at(work, elsewhere) or comment.edited_at
+        elif comment.number == 0 and given_tags is not None:
+            tags.retag(work, thread, comment, chosen)
         return comment
     work.add(
         Revision(
             comment_id=comment.id,
             editor_id=editor.id,
+            note=note,
             title=None if comment.number else thread.title,
             source=comment.source,
             html=comment.html,
@@ -218,7 +271,8 @@ def edit_comment(
     comment.edited_at = edited_at
     comment.version += 1
     if comment.number == 0:
-        thread.title, thread.slug, thread.tags = new_title, text.slug(new_title), list(words.hashtags)
+        thread.title, thread.slug = new_title, text.slug(new_title)
+        tags.put_on(work, thread, comment, chosen)
     thread.version += 1
     work.flush()
     if comment.state == "visible":  # an edit of what a moderator removed is kept, and stays hidden
@@ -230,8 +284,7 @@ def erase_comment(work: Work, author: Actor, comment: Comment) -> None:
     """Its author deletes an item: words, history and reactions are gone, a placeholder holds the tree."""
     if comment.author_id != author.id:
         raise NotAllowed("Only its author may delete this.")
-    thread = threads.lock(work, comment.thread_id)
-    work.refresh(comment)
+    thread = threads.hold(work, comment)
     if comment.state == "deleted":
         return
     stored_items.forget_revisions(work, comment.id)
@@ -244,73 +297,10 @@ def erase_comment(work: Work, author: Actor, comment: Comment) -> None:
     comment.source = comment.html = comment.wire = ""
     comment.summary = comment.question = comment.page_url = None
     comment.mentions, comment.tags, comment.attachments = [], [], []
-    tags.set(work, comment.id, ())
+    stored_tags.set(work, comment.id, ())
     comment.version += 1
     people.bury(work, comment.uri, author.uri, "object")
     _changed(work, thread, comment)
-
-
-def remove_comment(work: Work, moderator: Actor | None, comment: Comment, reason: str) -> None:
-    """A moderator takes an item away: its words are kept and shown to nobody."""
-    thread = threads.lock(work, comment.thread_id)
-    rules.may_moderate(work, moderator, thread.group_id)
-    work.refresh(comment)
-    if comment.state != "visible":
-        return
-    comment.state, comment.reason = "removed", reason
-    comment.version += 1
-    work.add(
-        Act(
-            actor_id=moderator.id if moderator else None,
-            verb="remove",
-            about=comment.uri,
-            reason=reason,
-            done_at=work.now,
-        )
-    )
-    _changed(work, thread, comment)
-    work.happened(CommentRemoved(comment, moderator, reason))
-
-
-def restore_comment(work: Work, moderator: Actor | None, comment: Comment, reason: str = "") -> None:
-    """A moderator brings back what was removed; what its author deleted stays gone."""
-    thread = threads.lock(work, comment.thread_id)
-    rules.may_moderate(work, moderator, thread.group_id)
-    work.refresh(comment)
-    if comment.state != "removed":
-        raise NotAllowed("Only what a moderator removed can be restored.")
-    comment.state, comment.reason = "visible", None
-    comment.version += 1
-    work.add(
-        Act(
-            actor_id=moderator.id if moderator else None,
-            verb="restore",
-            about=comment.uri,
-            reason=reason,
-            done_at=work.now,
-        )
-    )
-    _changed(work, thread, comment)
-    work.happened(CommentRestored(comment, moderator))
-
-
-def lock_thread(work: Work, moderator: Actor | None, thread_id: int, reason: str, *, locked: bool = True) -> None:
-    """Ends or reopens a thread; what was said stays."""
-    thread = threads.lock(work, thread_id)
-    rules.may_moderate(work, moderator, thread.group_id)
-    if (thread.locked_at is not None) == locked:
-        return
-    thread.locked_at = work.now if locked else None
-    thread.version += 1
-    work.add(
-        Act(
-            actor_id=moderator.id if moderator else None,
-            verb="lock" if locked else "reopen",
-            about=f"{work.origin}/post/{thread.uid}",
-            reason=reason,
-            done_at=work.now,
-        )
-    )
 
 
 # ------------------------------------------------------------------ below the verbs

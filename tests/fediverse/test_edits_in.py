@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from node.forum import threads
+from node.forum import threads, upkeep
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Actor, Letter, Revision
@@ -126,7 +126,7 @@ async def test_an_edit_of_what_a_moderator_removed_stays_hidden(node: Moot, worl
     def judge(work: Work, verb: str) -> None:
         comment = stored_threads.comment_by_uri(work, note["id"])
         assert comment is not None
-        (threads.remove_comment if verb == "remove" else threads.restore_comment)(work, None, comment, "rude")
+        (upkeep.remove_comment if verb == "remove" else upkeep.restore_comment)(work, None, comment, "rude")
 
     await node.storage.write(judge, "remove")
     world.requests.clear()
