@@ -7,8 +7,9 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from storage.follows import heard
 from storage.people import Person, as_person
-from storage.schema import Activity, Actor, Comment, Follow, FollowedPost, Host
+from storage.schema import Activity, Actor, Comment, Follow, FollowedPost
 from storage.work import Work
 
 KEPT = timedelta(days=30)  # it is a list of what is new, and the original stays where it is
@@ -69,9 +70,13 @@ def came_lately(work: Work, *, author_id: int | None = None, group_id: int | Non
 # ------------------------------------------------------------------ lists
 
 
-def listed(work: Work, reader_id: int, *, before: int | None = None) -> tuple[list[Listed], bool]:
-    """What those whom the reader follows published, latest arrival first; and whether there is more."""
+def listed(
+    work: Work, reader_id: int, *, before: int | None = None, author_id: int | None = None
+) -> tuple[list[Listed], bool]:
+    """What those whom the reader follows published, or one of them, latest arrival first; and whether there is more."""
     conditions = [] if before is None else [FollowedPost.id < before]
+    if author_id is not None:
+        conditions.append(or_(FollowedPost.author_id == author_id, FollowedPost.passed_on_id == author_id))
     found = _listed(work, reader_id, *conditions, limit=PAGE + 1)
     return found[:PAGE], len(found) > PAGE
 
@@ -100,13 +105,13 @@ def liked(work: Work, actor_id: int, uris: list[str]) -> set[str]:
 
 def _listed(work: Work, reader_id: int, *conditions: ColumnElement[bool], limit: int) -> list[Listed]:
     author, group = aliased(Actor), aliased(Actor)
-    group_heard = _heard(group)
+    group_heard = heard(group)
     query = (
         select(FollowedPost, author, group, group_heard.label("group_heard"))
         .join(author, author.id == FollowedPost.author_id)
         .outerjoin(group, group.id == FollowedPost.passed_on_id)
         .where(
-            _heard(author),
+            heard(author),
             or_(
                 _is_follower(reader_id, FollowedPost.author_id),
                 # What is for the followers of its author is for them alone, whoever passes it on (PRV-09).
@@ -141,12 +146,6 @@ def _listed(work: Work, reader_id: int, *conditions: ColumnElement[bool], limit:
         )
         for post, wrote, passed_on, heard in rows
     ]
-
-
-def _heard(actor: type[Actor]) -> ColumnElement[bool]:
-    """The actor is neither gone nor suspended nor on a blocked host."""
-    blocked = exists(select(Host.host).where(Host.host == actor.host, Host.blocked_at.is_not(None)).correlate(actor))
-    return and_(actor.state == "active", ~blocked)
 
 
 def _is_follower(reader_id: int, target_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:

@@ -1,9 +1,9 @@
-"""Whom someone of ours follows, and how far that has come."""
+"""Whom someone of ours follows, how far that has come, and who is there to be followed."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from storage.people import Person, as_person
 from storage.schema import Actor, Follow, Host
@@ -24,13 +24,29 @@ def by_follower(work: Work, follower_id: int) -> list[Followed]:
     query = (
         select(Actor, Follow.state, Follow.created_at)
         .join(Follow, Follow.target_id == Actor.id)
-        .outerjoin(Host, Host.host == Actor.host)
-        .where(
-            Follow.follower_id == follower_id,
-            Actor.local.is_(False),
-            Actor.state == "active",
-            Host.blocked_at.is_(None),
-        )
+        .where(Follow.follower_id == follower_id, Actor.local.is_(False), heard(Actor))
     )
     found = [Followed(as_person(actor), state, asked_at) for actor, state, asked_at in work.execute(query)]
     return sorted(found, key=lambda followed: (followed.person.name.casefold(), followed.person.id))
+
+
+def elsewhere(work: Work, name: str, host: str, *, group: bool = False) -> Actor | None:
+    """Whoever of another server has that handle and is not hidden here; a group and a person may share one."""
+    query = select(Actor).where(
+        func.lower(Actor.name) == name.lower(), Actor.host == host.lower(), Actor.local.is_(False), heard(Actor)
+    )
+    if group:
+        query = query.where(Actor.kind == "group")
+    # Whoever had the handle before left no word; who has it now was met later.
+    return work.scalars(query.order_by(Actor.kind == "group", Actor.id.desc()).limit(1)).first()
+
+
+def heard(actor: type[Actor]) -> ColumnElement[bool]:
+    """The actor is neither gone nor suspended nor on a blocked host."""
+    blocked = exists(select(Host.host).where(Host.host == actor.host, Host.blocked_at.is_not(None)).correlate(actor))
+    return and_(actor.state == "active", ~blocked)
+
+
+def is_heard(work: Work, actor_id: int) -> bool:
+    """The actor is shown here."""
+    return work.scalar(select(Actor.id).where(Actor.id == actor_id, heard(Actor))) is not None

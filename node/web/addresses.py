@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote, urlsplit
 
 from storage import tags
+from storage.people import Person
 
 NAME = re.compile(r"[A-Za-z0-9_]{1,30}")
 UID = re.compile(r"[a-z2-7]{1,32}")
@@ -29,11 +30,24 @@ def group_path(name: str) -> str:
     return f"/g/{name}"
 
 
+def person_path(person: Person) -> str:
+    """The page here of someone, or of a group: of ours their own, of those of other servers one about them."""
+    if person.local:
+        return path_of(person.uri)
+    # A Lemmy may have a person and a community of one name; it calls the latter !name@host.
+    return f"/people/{'!' if person.kind == 'group' else ''}{quote(person.handle, safe='@:')}"
+
+
 def item_place(number: int, *, on_first_page: bool = False) -> str:
     """What leads from a thread's page to item #number, wherever it stands."""
     if number == 0:
         return ""
     return f"#c-{number}" if on_first_page else f"?at={number}#c-{number}"
+
+
+def reply_path(page: str, number: int) -> str:
+    """The place of item #number on its thread's page, with the composer open below it."""
+    return f"{page}?reply={number}" if number == 0 else f"{page}?at={number}&reply={number}#c-{number}"
 
 
 def interact_path(object_uri: str, intent: str) -> str:

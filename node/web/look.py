@@ -80,7 +80,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "safe_html": safe_html,
-        "excerpt": lambda html: text.plain(html, EXCERPT),
+        "excerpt": lambda html, limit=EXCERPT: text.plain(html, limit),
         "initials": text.initials,
         "hue": lambda handle: hue_step(text.hue(handle)),
         "hue_step": hue_step,
@@ -93,6 +93,7 @@ def environment() -> Environment:
         "thread_path": addresses.thread_path,
         "group_path": addresses.group_path,
         "item_place": addresses.item_place,
+        "person_path": addresses.person_path,
         "tag_path": addresses.tag_path,
         "said_day": languages.day,
         "said_moment": languages.moment,

@@ -7,7 +7,23 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from node.node import Node
-from node.web import errors, fetching, groups, interact, look, old_addresses, people, session, site, tags, threads
+from node.web import (
+    authorizing,
+    errors,
+    fetching,
+    following,
+    groups,
+    interact,
+    look,
+    old_addresses,
+    people,
+    remarks,
+    remote_people,
+    session,
+    site,
+    tags,
+    threads,
+)
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -16,7 +32,7 @@ PAGES: dict[str, Page] = {
     "/g/{name}": groups.show_group,
     "/u/{name}": people.show_person,
     "/post/{uid}": threads.show_post,
-    "/comment/{uid}": threads.show_comment,
+    "/comment/{uid}": remarks.show_comment,
 }
 
 
@@ -31,6 +47,22 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.get("/tags/{tag}", tags.show_tag),
         web.get("/interact", interact.show_form),
         web.post("/interact", interact.lead_home),
+        web.get("/following", following.show_following),
+        web.post("/following", following.follow),
+        web.post("/following/{post}/like", following.like),
+        web.get("/people/{handle}", remote_people.show_remote),
+        web.post("/people/{handle}/follow", remote_people.follow),
+        web.post("/people/{handle}/unfollow", remote_people.unfollow),
+        web.get("/authorize_interaction", authorizing.authorize),
+        web.get("/intents/{intent:follow|like}", authorizing.authorize),
+        web.get("/share", authorizing.share),
+        web.get("/remarks/new", remarks.show_new),
+        web.post("/remarks/new", remarks.answer),
+        web.post("/remarks/like", remarks.like),
+        web.get("/remarks/{uid}/edit", remarks.show_edit),
+        web.post("/remarks/{uid}/edit", remarks.edit),
+        web.get("/remarks/{uid}/delete", remarks.show_delete),
+        web.post("/remarks/{uid}/delete", remarks.delete),
         web.get("/about", site.show_about),
         web.get("/robots.txt", site.show_robots),
         web.get("/favicon.ico", site.show_favicon),
