@@ -1,58 +1,21 @@
 """Threads as people read them: a page of one, lists of many, and what somebody said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, null, select
 from sqlalchemy.orm import aliased
 
-from storage import groups, people, threads, visibility
-from storage.groups import GroupCard
+from storage import people, ranges, readings, shown, threads, visibility
 from storage.people import Person, as_person
-from storage.schema import Actor, Comment, Group, Reaction, Thread
+from storage.ranges import Ranges
+from storage.schema import Actor, Comment, Group, Membership, Reading, Thread
+from storage.shown import Item
 from storage.work import Work
 
 PAGE = 50  # items; what people read at one sitting, and 0.1 ms to load at any size of thread
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An item as a page shows it; what is not visible keeps its place without words."""
-
-    id: int
-    uid: str
-    uri: str
-    number: int
-    depth: int  # 1 answers the opening
-    state: str
-    reason: str | None
-    author: Person | None
-    html: str
-    language: str | None
-    summary: str | None
-    sensitive: bool
-    attachments: tuple[dict[str, Any], ...]
-    tags: tuple[str, ...]
-    question: dict[str, Any] | None
-    published_at: datetime
-    edited_at: datetime | None
-    parent_number: int | None
-    parent_author: str | None
-    likes: int
-    boosts: int
-    reactions: tuple[tuple[str, int], ...]  # like, dislike or an emoji, and how many
-    replies: int
-    page_url: str | None
-
-    @property
-    def covered(self) -> bool:
-        """Its words wait behind a warning."""
-        return self.sensitive or self.summary is not None
-
-    @property
-    def remote(self) -> bool:
-        return self.author is not None and not self.author.local
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +41,22 @@ class ThreadCard:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupOfThread:
+    """The group as the page of one of its threads needs it."""
+
+    id: int
+    name: str
+    title: str
+    uri: str
+    privacy: str
+    hue: int
+    language: str
+    archived: bool
+    outsiders_may_comment: bool
+    role: str | None  # of the viewer
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadPage:
     """One page of a thread, finished."""
 
@@ -86,10 +65,11 @@ class ThreadPage:
     uri: str  # of the opening
     title: str
     slug: str
-    group: GroupCard
+    group: GroupOfThread
     private: bool
     locked: bool
     pinned: bool
+    whiteboard: bool
     language: str | None
     tags: tuple[str, ...]
     created_at: datetime
@@ -97,16 +77,21 @@ class ThreadPage:
     seen: int
     opening: Item
     items: tuple[Item, ...]
-    view: str  # tree or flat
+    view: str  # tree, flat or new
     before: int | None  # number of the first item, when there are earlier ones
     after: int | None  # number of the last item, when there are more
     missing: int  # holes on this page
+    newest: int  # the highest number given so far
     version: int
+    seen_by_viewer: Ranges = ()
+    since: datetime | None = None  # when the viewer was last here
+    unread: int = 0  # items that are new to the viewer, at most a hundred and one
+    first_unread: int | None = None
 
     @property
     def may_grow(self) -> bool:
         """Something new that is said elsewhere may come to it."""
-        return not (self.private or self.locked or self.group.archived)
+        return not (self.private or self.locked or self.group.archived or self.group.privacy == "secret")
 
     @property
     def may_lack_replies(self) -> bool:
@@ -123,92 +108,183 @@ def thread_page(
     after: int | None = None,
     before: int | None = None,
     at: int | None = None,
+    only: int | None = None,
 ) -> ThreadPage | None:
-    """The page of at most 50 items after, before or around an item's number; None for whom it is not there."""
-    row = work.execute(
-        select(Thread)
-        .join(Group, Group.actor_id == Thread.group_id)
-        .where(Thread.id == thread_id, visibility.thread_seen_by(viewer))
-    ).scalar_one_or_none()
-    group = groups.card(work, row.group_id, viewer) if row else None
-    if row is None or group is None:
+    """The page of at most 50 items after, before or around an item's number, or with that one alone.
+
+    None for whom the thread is not there.
+    """
+    row = _thread_row(work, thread_id, viewer)
+    if row is None:
         return None
-    order: Any = Comment.number if view == "flat" else Comment.path
-    start = None
-    if at is not None:
-        start, after, before = _start_of_page_with(work, thread_id, view, at), None, None
-    conditions: list[ColumnElement[bool]] = [Comment.thread_id == thread_id, Comment.number > 0]
-    backwards = before is not None
-    if start is not None:
-        conditions.append(order >= start)
-    elif after is not None:
-        conditions.append(order > _position(work, thread_id, view, after))
-    elif before is not None:
-        conditions.append(order < _position(work, thread_id, view, before))
-    query = select(Comment.id).where(*conditions).order_by(order.desc() if backwards else order).limit(PAGE + 1)
-    ids = list(work.scalars(query))
-    more = len(ids) > PAGE
-    ids = ids[:PAGE]
+    thread = row.Thread
+    seen = ranges.parse(row.ranges or "")
+    newest = thread.next_number - 1
+    order: Any = Comment.path if view == "tree" else Comment.number
+    backwards = before is not None and at is None and only is None and view != "new"
+    rows = _rows(work, thread_id, view, order, after, before, at, only, (seen, newest, viewer))
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
     if backwards:
-        ids.reverse()
-    first = threads.opening(work, thread_id)
-    items = _items(work, [first.id, *ids], viewer)
-    shown = tuple(items[i] for i in ids)
+        rows.reverse()
+    opening = work.execute(_ITEMS[view].where(Comment.thread_id == thread_id, Comment.number == 0)).one()
+    first, *items = shown.of_rows(work, [opening, *rows], viewer)
     earlier = later = False
-    if shown:
-        earlier = more if backwards else _exists(work, thread_id, order < _order_value(work, ids[0], view))
-        later = _exists(work, thread_id, order > _order_value(work, ids[-1], view)) if backwards else more
+    if items and only is None:
+        earlier = more if backwards else _exists(work, thread_id, view, order, order < rows[0].place)
+        later = _exists(work, thread_id, view, order, order > rows[-1].place) if backwards else more
+    if viewer is not None:
+        first = _as_read(first, seen, viewer)
+        items = [_as_read(item, seen, viewer) for item in items]
     return ThreadPage(
-        row.id,
-        row.uid,
+        thread.id,
+        thread.uid,
         first.uri,
-        row.title,
-        row.slug if items[first.id].state == "visible" else threads.SLUG_OF_THE_GONE,
-        group,
-        row.private,
-        row.locked_at is not None,
-        row.pinned_at is not None,
-        row.language,
-        tuple(row.tags),
-        row.created_at,
-        row.comments_count,
-        row.seen_count,
-        items[first.id],
-        shown,
+        thread.title,
+        thread.slug if first.state == "visible" else threads.SLUG_OF_THE_GONE,
+        GroupOfThread(
+            thread.group_id,
+            row.name,
+            row.display_name or row.name,
+            row.uri,
+            row.privacy,
+            row.hue,
+            row.group_language,
+            row.archived_at is not None,
+            row.outsiders_may_comment,
+            row.role,
+        ),
+        thread.private,
+        thread.locked_at is not None,
+        thread.pinned_at is not None,
+        thread.whiteboard,
+        thread.language,
+        tuple(thread.tags),
+        thread.created_at,
+        thread.comments_count,
+        thread.seen_count + row.readers,
+        first,
+        tuple(items),
         view,
-        shown[0].number if earlier else None,
-        shown[-1].number if later else None,
-        sum(item.state == "missing" for item in shown),
-        row.version,
+        items[0].number if earlier else None,
+        items[-1].number if later else None,
+        sum(item.state == "missing" for item in items),
+        newest,
+        thread.version,
+        seen,
+        row.latest_at,
+        *_unread(work, thread_id, seen, newest, viewer),
     )
 
 
-def _order_value(work: Work, comment_id: int, view: str) -> Any:
-    return work.scalar(select(Comment.number if view == "flat" else Comment.path).where(Comment.id == comment_id))
+def _thread_row(work: Work, thread_id: int, viewer: int | None) -> Any:
+    """The thread with its group, how many have seen it, and how the viewer stands to both."""
+    if viewer is None:
+        return work.execute(_THREAD_OF_STRANGER, {"thread": thread_id}).one_or_none()
+    return work.execute(_THREAD_OF_READER, {"thread": thread_id, "viewer": viewer}).one_or_none()
 
 
-def _position(work: Work, thread_id: int, view: str, number: int) -> Any:
-    if view == "flat":
-        return number
-    path = work.scalar(select(Comment.path).where(Comment.thread_id == thread_id, Comment.number == number))
-    return path if path is not None else threads.segment(number)
-
-
-def _exists(work: Work, thread_id: int, condition: ColumnElement[bool]) -> bool:
+def _thread_query(viewer: Any, *more: Any) -> Select[*tuple[Any, ...]]:
+    reader = aliased(Reading)
+    readers = select(func.count()).where(reader.thread_id == Thread.id, reader.ranges != "").scalar_subquery()
     return (
-        work.scalar(select(Comment.id).where(Comment.thread_id == thread_id, Comment.number > 0, condition).limit(1))
-        is not None
+        select(
+            Thread,
+            Actor.name,
+            Actor.display_name,
+            Actor.uri,
+            Group.privacy,
+            Group.hue,
+            Group.language.label("group_language"),
+            Group.archived_at,
+            Group.outsiders_may_comment,
+            readers.label("readers"),
+            *more,
+        )
+        .join(Group, Group.actor_id == Thread.group_id)
+        .join(Actor, Actor.id == Thread.group_id)
+        .where(Thread.id == bindparam("thread"), visibility.thread_seen_by(viewer))
     )
+
+
+# Made once: to build such a statement takes longer than to run it.
+_VIEWER: Any = bindparam("viewer")
+_THREAD_OF_STRANGER = _thread_query(None, null().label("ranges"), null().label("latest_at"), null().label("role"))
+_THREAD_OF_READER = (
+    _thread_query(_VIEWER, Reading.ranges, Reading.latest_at, Membership.role)
+    .outerjoin(Reading, (Reading.thread_id == Thread.id) & (Reading.actor_id == _VIEWER))
+    .outerjoin(Membership, (Membership.group_id == Thread.group_id) & (Membership.actor_id == _VIEWER))
+)
+
+
+def _rows(
+    work: Work,
+    thread_id: int,
+    view: str,
+    order: Any,
+    after: int | None,
+    before: int | None,
+    at: int | None,
+    only: int | None,
+    reader: tuple[Ranges, int, int | None],
+) -> list[Any]:
+    query = _ITEMS[view]
+    if only is not None:
+        return list(work.execute(query.where(Comment.thread_id == thread_id, Comment.number == only)))
+    if view == "new":
+        seen, newest, viewer = reader
+        ids: list[int] = []
+        if viewer is not None:
+            ids = readings.new_ids(
+                work, thread_id, seen, newest, viewer, after=(at - 1 if at else after) or 0, limit=PAGE + 1
+            )
+        return list(work.execute(query.where(Comment.id.in_(ids)).order_by(order)))
+    # One condition on the order and none beside it: with two, SQLite walks the index of the other one.
+    query = query.where(Comment.thread_id == thread_id)
+    if at is not None:
+        query = query.where(order >= _start_of_page_with(work, thread_id, view, at))
+    elif before is not None and after is None:
+        found = work.execute(
+            query.where(order < _position(thread_id, view, before)).order_by(order.desc()).limit(PAGE + 2)
+        ).all()
+        return [row for row in found if row.number][: PAGE + 1]
+    else:
+        query = query.where(order > (_position(thread_id, view, after) if after else _OPENING[view]))
+    return list(work.execute(query.order_by(order).limit(PAGE + 1)))
+
+
+_OPENING: dict[str, Any] = {"tree": threads.segment(0), "flat": 0}  # where the opening stands in the order
+
+
+_ITEMS = {
+    view: select(*shown.COLUMNS, order.label("place"))
+    for view, order in (("tree", Comment.path), ("flat", Comment.number), ("new", Comment.number))
+}
+
+
+def _position(thread_id: int, view: str, number: int) -> Any:
+    """Where item #number stands in the order; what does not exist stands where it would if it answered the opening."""
+    if view != "tree":
+        return number
+    path = select(Comment.path).where(Comment.thread_id == thread_id, Comment.number == number).scalar_subquery()
+    return func.coalesce(path, threads.segment(number))
+
+
+def _exists(work: Work, thread_id: int, view: str, order: Any, condition: ColumnElement[bool]) -> bool:
+    if view == "new":
+        return False  # what comes before is read by now
+    query = select(Comment.number).where(Comment.thread_id == thread_id, condition).order_by(order).limit(2)
+    return any(number > 0 for number in work.scalars(query))
 
 
 def _start_of_page_with(work: Work, thread_id: int, view: str, number: int) -> Any:
     """Where a page begins that shows the item together with what it answers, as far as that fits."""
     if view == "flat":
         return max(1, number - PAGE // 2)
-    path = _position(work, thread_id, view, number)
+    path = str(work.scalar(select(_position(thread_id, view, number))))
     pages_first = work.scalars(
         select(Comment.path)
-        .where(Comment.thread_id == thread_id, Comment.number > 0)
+        .where(Comment.thread_id == thread_id, Comment.path > threads.segment(0))
         .order_by(Comment.path)
         .limit(PAGE)
     ).all()
@@ -225,58 +301,20 @@ def _start_of_page_with(work: Work, thread_id: int, view: str, number: int) -> A
     return path
 
 
-def _items(work: Work, ids: list[int], viewer: int | None) -> dict[int, Item]:
-    """The items of these ids as pages show them; whatever may not be shown has lost its words."""
-    parent, parent_author = aliased(Comment), aliased(Actor)
-    heard = visibility.author_heard()
-    rows = work.execute(
-        select(Comment, Actor, parent.number, parent_author, heard.label("heard"))
-        .outerjoin(Actor, Actor.id == Comment.author_id)
-        .outerjoin(parent, parent.id == Comment.parent_id)
-        .outerjoin(parent_author, parent_author.id == parent.author_id)
-        .where(Comment.id.in_(ids))
-    ).all()
-    counted: dict[int, list[tuple[str, int]]] = {}
-    for comment_id, kind, count in work.execute(
-        select(Reaction.comment_id, Reaction.kind, func.count())
-        .where(Reaction.comment_id.in_(ids), Reaction.kind != "boost")
-        .group_by(Reaction.comment_id, Reaction.kind)
-        .order_by(Reaction.comment_id, func.min(Reaction.id))
-    ):
-        counted.setdefault(comment_id, []).append((kind, count))
-    found = {}
-    for item, author, parent_number, answered, is_heard in rows:
-        shown = item.state == "visible" and is_heard
-        state = item.state if item.state != "visible" or is_heard else "removed"
-        # Who wrote what a moderator removed stays known; what an author deleted says nothing of them any more.
-        person = as_person(author) if author is not None and (shown or state == "removed") and is_heard else None
-        found[item.id] = Item(
-            item.id,
-            item.uid,
-            item.uri,
-            item.number,
-            item.depth,
-            state,
-            item.reason,
-            person,
-            item.html if shown else "",
-            item.language,
-            item.summary if shown else None,
-            item.sensitive,
-            tuple(item.attachments) if shown else (),
-            tuple(item.tags) if shown else (),
-            item.question if shown else None,
-            item.published_at,
-            item.edited_at if shown else None,
-            parent_number,
-            (answered.display_name or answered.name) if answered is not None else None,
-            item.likes_count,
-            item.boosts_count,
-            tuple(counted.get(item.id, ())) if shown else (),
-            item.replies_count,
-            item.page_url if shown else None,
-        )
-    return found
+def _as_read(item: Item, seen: Ranges, viewer: int) -> Item:
+    """The item, and whether it is new to the viewer."""
+    own = item.author is not None and item.author.id == viewer
+    new = item.state == visibility.VISIBLE and not own and not ranges.holds(seen, item.number)
+    return replace(item, new=True) if new else item
+
+
+def _unread(work: Work, thread_id: int, seen: Ranges, newest: int, viewer: int | None) -> tuple[int, int | None]:
+    """How much is new to the viewer, and where it begins; all of it is to whoever is here for the first time."""
+    if viewer is None or not seen:
+        return 0, None
+    missing = list(islice(ranges.gaps(seen, newest), readings.GAPS))
+    count = readings.count_new(work, thread_id, missing, viewer)
+    return count, readings.first_new(work, thread_id, seen, newest, viewer) if count else None
 
 
 def item(work: Work, comment_id: int, viewer: int | None) -> Item | None:
@@ -284,7 +322,7 @@ def item(work: Work, comment_id: int, viewer: int | None) -> Item | None:
     thread_id = work.scalar(select(Comment.thread_id).where(Comment.id == comment_id))
     if thread_id is None or not threads.thread_is_visible(work, thread_id, viewer):
         return None
-    return _items(work, [comment_id], viewer)[comment_id]
+    return shown.by_ids(work, [comment_id], viewer)[comment_id]
 
 
 def cards(
@@ -380,7 +418,7 @@ def said(work: Work, which: ColumnElement[bool], *, viewer: int | None, limit: i
         .order_by(Comment.id.desc())
         .limit(limit)
     ).all()
-    items = _items(work, list({row_id for row in rows for row_id in row[:2]}), viewer)
+    items = shown.by_ids(work, list({row_id for row in rows for row_id in row[:2]}), viewer)
     return [
         Said(
             items[item_id],

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from storage import ranges, visibility
-from storage.people import Person, as_person
+from storage.people import Person, as_person, path_name
 from storage.ranges import Ranges
 from storage.schema import Actor, Comment, Group, Guest, Membership, Reading, Thread
 from storage.work import Work
@@ -144,7 +144,7 @@ class Unread:
     title: str
     slug: str
     opening: str  # its state
-    group: str
+    group: str  # the name in its address
     group_title: str
     hue: int
     private: bool
@@ -199,7 +199,7 @@ def unread(work: Work, actor_id: int, *, limit: int = 50) -> tuple[list[Unread],
                     thread.title,
                     thread.slug,
                     opening,
-                    group.name,
+                    path_name(group.uri),
                     group.display_name or group.name,
                     hue,
                     thread.private,
@@ -246,7 +246,8 @@ def _unread(actor_id: int) -> CompoundSelect[int, datetime]:
     standing = exists(
         select(first.id).where(
             first.thread_id == Thread.id,
-            first.number == 0,
+            # Zero. That it needs the reading keeps SQLite from looking for the openings of threads that are read.
+            first.number == func.coalesce(Reading.thread_id, 0) * 0,
             or_(first.state == visibility.VISIBLE, and_(first.state == "deleted", Thread.comments_count > 0)),
         )
     )
@@ -256,7 +257,7 @@ def _unread(actor_id: int) -> CompoundSelect[int, datetime]:
             Thread.state == visibility.VISIBLE,
             func.coalesce(Reading.ranges, "") != literal("0-").concat(cast(last, String)),
             or_(Reading.dismissed.is_(None), Reading.dismissed < last),
-            or_(Reading.actor_id.is_not(None), Thread.last_activity_at >= came),
+            or_(Reading.thread_id.is_not(None), Thread.last_activity_at >= came),
             standing,
         )
 

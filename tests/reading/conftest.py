@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from node.consequences import consequences
+from node.consequences import follow_up
 from node.forum import threads as forum
 from storage import threads
 from storage.schema import Actor, Comment, Group, Guest, Handle, Membership, Thread
@@ -142,7 +142,7 @@ def make_actor(work: Work, name: str, *, kind: str = "person", host: str | None 
 @pytest.fixture
 async def circle(storage: Storage, clock: Any) -> Circle:
     """A group with Ana, Ben and Mira in it."""
-    storage.on_event = consequences([])
+    storage.on_event = follow_up
     circle = Circle(storage, clock)
     await circle.group()
     for name in ("ana", "ben", "mira"):
