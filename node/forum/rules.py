@@ -44,10 +44,10 @@ def may_start(work: Work, author: Actor, group: Group, *, private: bool = False)
         raise NotAllowed("Only moderators of this group may start threads in it.")
     elif membership.role == "guest":
         raise NotAllowed("Guests of this group may comment in it, but not start threads.")
-    if group.privacy != "secret" and group.threads == ("public" if private else "private"):
-        raise NotAllowed(
-            "Threads in this group are public." if private else "Threads in this group are for its members alone."
-        )
+    if private and group.threads == "public" and group.privacy != "secret":
+        raise NotAllowed("Threads in this group are public.")
+    if not private and group.threads == "private" and group.privacy != "secret":
+        raise NotAllowed("Threads in this group are for its members alone.")
 
 
 def may_comment(work: Work, author: Actor, group: Group, thread: Thread) -> None:
