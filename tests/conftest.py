@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from storage.work import Storage
+from tests.equipment.databases import fresh_sqlite
 from tests.equipment.network import LoopbackNet
 from tests.equipment.nodes import Moot, raise_node
 from tests.equipment.postgres import Postgres
@@ -57,9 +58,7 @@ def postgres() -> Iterator[Postgres]:
 
 def make_database(folder: Path) -> str:
     """A SQLite database with its tables."""
-    url = f"sqlite:///{folder / 'node.sqlite3'}"
-    _migrate(url)
-    return url
+    return fresh_sqlite(folder / "node.sqlite3")
 
 
 def _migrate(url: str) -> None:

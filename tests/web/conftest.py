@@ -24,6 +24,7 @@ from node.web import routes
 from storage import sessions
 from storage.schema import Account, Actor, Alias, Comment, Follow, Group, Handle, Membership, Reaction, Thread
 from storage.work import Storage, Work
+from tests.equipment.databases import fresh_sqlite
 
 HOST = "moot.example"
 ORIGIN = f"https://{HOST}"
@@ -357,9 +358,8 @@ async def open_moot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             **{"origin": ORIGIN, "name": "The Moot", "description": "A node for commoners.", "data": tmp_path} | given
         )
         storage = Storage(
-            f"sqlite:///{tmp_path / f'moot{len(opened)}.sqlite3'}", origin=settings.origin, now=lambda: NOW
+            fresh_sqlite(tmp_path / f"moot{len(opened)}.sqlite3"), origin=settings.origin, now=lambda: NOW
         )
-        storage.migrate()
         storage.start()
         network = ScriptedNetwork()
         node = Node(settings, storage, None)  # type: ignore[arg-type]  # no page reaches for the client
