@@ -16,7 +16,7 @@ from storage.work import Work
 LONGEST = 64  # characters of a nonce
 
 
-def once(work: Work, actor_id: int, nonce: str) -> str | None:
+def once(work: Work, actor_id: int, nonce: str | None) -> str | None:
     """What came of this form when it was sent before; None the first time."""
     if not nonce:
         return None
@@ -26,7 +26,7 @@ def once(work: Work, actor_id: int, nonce: str) -> str | None:
     return known.led_to if known is not None else None
 
 
-def keep(work: Work, actor_id: int, nonce: str, led_to: str) -> None:
+def keep(work: Work, actor_id: int, nonce: str | None, led_to: str) -> None:
     """Remembers what came of a form, in the transaction that did it."""
     if nonce:
         work.add(Submission(actor_id=actor_id, nonce=nonce, led_to=led_to, sent_at=work.now))
