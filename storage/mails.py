@@ -211,11 +211,6 @@ def _listed(mail: Mail) -> Listed:
 # ------------------------------------------------------------------ forgetting
 
 
-def forget(work: Work, actor_id: int) -> None:
-    """Takes away every mail to one of ours, sent or not (LAW-05)."""
-    work.execute(delete(Mail).where(Mail.actor_id == actor_id).execution_options(**UNSYNCED))
-
-
 def prune(work: Work) -> int:
     """Forgets what was sent weeks ago and what was given up months ago; says how many mails that were."""
     old = or_(Mail.sent_at <= work.now - KEPT, and_(Mail.sent_at.is_(None), Mail.parked_at <= work.now - ASIDE))

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 
+from node.forum import accounts, emails, sign_ups, signing_in
 from node.mail import messages, writing
 from node.mail.smtp import Line, MailRefused, TryLater, line
 from node.node import Node
@@ -32,7 +33,12 @@ GIVEN_UP = timedelta(days=5)  # as long as mail servers try
 NO_SERVER = "no SMTP server is set (smtp_url)"
 ASKED_AGAIN = timedelta(hours=1)  # whether there is a server now
 # What is in these works for minutes; nobody wants it when the server of our mail comes back a day later.
-SHORT_LIVED = {"sign_in": timedelta(hours=1), "reset": timedelta(hours=1)}
+SHORT_LIVED = {
+    "sign_in": signing_in.LINK,
+    "reset": signing_in.RESET,
+    "sign_up": sign_ups.LINK,
+    "new_email": accounts.EMAIL_LINK,
+}
 
 Outcome = Callable[[Work], None]
 
@@ -207,7 +213,7 @@ async def send_test(settings: Settings, to_address: str, *, at: clock.Clock, tls
     written = writing.compose("test", node=settings.name, origin=settings.origin, language=settings.language)
     now = at()
     mail = Waiting(
-        0, clock.mint(now), "test", writing.checked_address(to_address), "", written.subject, written.text,
+        0, clock.mint(now), "test", emails.address(to_address), "", written.subject, written.text,
         written.html, {}, 1, now,
     )  # fmt: skip
     message = messages.build(mail, settings)

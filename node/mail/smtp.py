@@ -79,8 +79,9 @@ async def line(server: Smtp, local_name: str, tls: SSLContext | None = None) -> 
         await client.connect()
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
-        words = in_a_line(str(error)) or type(error).__name__
-        raise TryLater(f"{server.host}:{server.port}: {words}", lost=True) from error
+        coded = isinstance(error, aiosmtplib.SMTPResponseException)
+        words = f"{error.code} {error.message}" if coded else str(error) or type(error).__name__
+        raise TryLater(in_a_line(f"{server.host}:{server.port}: {words}"), lost=True) from error
     try:
         yield Line(client)
     finally:

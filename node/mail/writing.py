@@ -10,8 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node import languages
-from node.forum import events, text
-from node.forum.errors import Invalid
+from node.forum import emails, events, text
 from storage import mails, people
 from storage.work import Work
 
@@ -40,7 +39,7 @@ def _kind(*needs: str, to_strangers: bool = False, **may: Any) -> Kind:
 KINDS: dict[str, Kind] = {
     "sign_in": _kind("link", "code", till=None),
     "sign_up": _kind("link", code=None, till=None, to_strangers=True),
-    "sign_up_known": _kind(link="/sign-in", to_strangers=True),
+    "sign_up_known": _kind(link="/sign-in", waits=False, to_strangers=True),
     "sign_up_waiting": _kind("name", "display_name", words="", link="/admin/sign-ups"),
     "sign_up_approved": _kind(link="/sign-in"),
     "sign_up_refused": _kind(reason=""),
@@ -90,7 +89,7 @@ def write(
 
     `actor_id` is whom of ours it is to; `language` and `zone` are theirs; `values` are those of the kind.
     """
-    address = checked_address(to_address)
+    address = emails.address(to_address)  # nothing in it can end a header or a command (XSS-08)
     name = "" if KINDS[kind].to_strangers else text.clean_name(to_name, NAME)
     for header, value in (headers or {}).items():
         if not re.fullmatch(r"[A-Za-z0-9-]+", header) or re.search(r"[\x00-\x1f\x7f]", value):
@@ -135,15 +134,6 @@ def node_name(work: Work) -> str:
     """What the node is called."""
     actor = people.by_uri(work, f"{work.origin}/actor")
     return (actor.display_name if actor is not None else "") or work.origin.partition("://")[2]
-
-
-def checked_address(given: str) -> str:
-    """The address, if mail can be sent to it as it stands; nothing in it can end a header or a command (XSS-08)."""
-    local, at, host = given.rpartition("@")
-    good = at and re.fullmatch(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]{1,64}", local) and "." not in (local[0], local[-1])
-    if not good or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", host) or len(given) > 254 or not given.isprintable():
-        raise Invalid("This is not an e-mail address.", field="email")
-    return given
 
 
 def _told(kind: str, values: dict[str, Any], origin: str) -> dict[str, Any]:
