@@ -57,6 +57,9 @@ class Settings:
         default="approval",
         metadata={"says": "who may make an account: open, approval (an admin says yes), invitation or closed"},
     )
+    who_may_create_groups: str = field(
+        default="members", metadata={"says": "who may make groups: members, or admins of the node alone"}
+    )
     refused_email_hosts: frozenset[str] = field(
         default=frozenset(),
         metadata={"says": "e-mail hosts that nobody may sign up with, such as those of throw-away addresses"},
@@ -169,6 +172,8 @@ def _checked(values: dict[str, Any]) -> Settings:
         values["refused_email_hosts"] = _hosts(values["refused_email_hosts"])
     if str(values.get("sign_up", "approval")) not in ("open", "approval", "invitation", "closed"):
         raise SettingsError("sign_up is open, approval, invitation or closed")
+    if str(values.get("who_may_create_groups", "members")) not in ("members", "admins"):
+        raise SettingsError("who_may_create_groups is members or admins")
     if str(values.get("log_format", "text")) not in ("text", "json"):
         raise SettingsError("log_format is text or json")
     if str(values.get("log_level", "info")).lower() not in ("debug", "info", "warning", "error"):

@@ -219,11 +219,11 @@ def directory(work: Work, viewer: int | None, words: str = "") -> list[Listed]:
 
 
 def by_join_token(work: Work, token: str) -> tuple[Group, Actor] | None:
-    """The standing group whose join link that is."""
+    """The group whose join link that is, while new people can come into it."""
     row = work.execute(
         select(Group, Actor)
         .join(Actor, Actor.id == Group.actor_id)
-        .where(Group.join_token == token, Actor.state == "active")
+        .where(Group.join_token == token, Group.archived_at.is_(None), Actor.state == "active")
     ).one_or_none()
     return (row[0], row[1]) if row else None
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, null, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, null, or_, select
 from sqlalchemy.orm import aliased
 
 from storage import people, ranges, readings, shown, threads, visibility
@@ -332,10 +332,13 @@ def cards(
     group_id: int | None = None,
     author_id: int | None = None,
     pinned: bool | None = None,
+    where: Literal["anywhere", "listed", "own"] = "anywhere",
     limit: int | None = 30,
     before: tuple[datetime, int] | None = None,
 ) -> list[ThreadCard]:
     """Threads the viewer can see, by their latest activity; `pinned`: only those that are, or only the others.
+
+    `where`: of groups in the directory, or of the viewer's own groups and the threads they are guests of.
 
     Not those whose opening a moderator took away, nor those of which nothing but a deleted opening is left.
     """
@@ -360,6 +363,11 @@ def cards(
         query = query.where(Thread.pinned_at.is_not(None) if pinned else Thread.pinned_at.is_(None))
     if author_id is not None:
         query = query.where(Comment.author_id == author_id)
+    if where == "listed":
+        query = query.where(Group.listed.is_(True))
+    elif where == "own":
+        member = visibility.is_member(viewer, Thread.group_id.expression)
+        query = query.where(or_(member, visibility.is_guest(viewer, Thread.id.expression)))
     if before is not None:
         query = query.where(
             (Thread.last_activity_at < before[0]) | ((Thread.last_activity_at == before[0]) & (Thread.id < before[1]))

@@ -120,4 +120,4 @@ async def test_an_archived_group_is_joined_by_nobody(lane: Village) -> None:
     token = await lane.do(lambda work: joining.reset_join_link(work, who(work, "ana"), group_of(work, "garden")))
     await lane.do(lambda work: groups.archive_group(work, None, group_of(work, "garden")))
     await lane.refused(enter("ben", "garden"), NotAllowed, "archived")
-    await lane.refused(lambda work: joining.join_by_link(work, who(work, "ben"), token), NotAllowed, "archived")
+    await lane.refused(lambda work: joining.join_by_link(work, who(work, "ben"), token), NotFound, "not valid any more")
