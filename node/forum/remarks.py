@@ -39,8 +39,7 @@ class Elsewhere:
 def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Remark:
     """Answers something on another server in public."""
     rules.must_stand(author)
-    if not words.html.strip():
-        raise Invalid("There is nothing in it yet: write something.")
+    _must_say_something(words)
     to = _met(work, answered.author)
     group = people.by_uri(work, answered.group) if answered.group else None
     uid = work.mint()
@@ -67,8 +66,12 @@ def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Rema
 
 
 def edit(work: Work, author: Actor, remark: Remark, words: Words) -> None:
-    """Replaces the words of a remark."""
+    """Replaces the words of a remark; whoever is named in the new ones hears of it as well."""
+    rules.must_stand(author)
     _must_be_theirs(author, remark)
+    _must_say_something(words)
+    named = {uri: handle for uri, handle in people.named(work, words.mentions) if uri != author.uri}
+    remark.mentions = [list(pair) for pair in (named | {uri: handle for uri, handle in remark.mentions}).items()]
     for name, value in _in(words).items():
         setattr(remark, name, value)
     remark.edited_at = work.now
@@ -90,6 +93,11 @@ def like(work: Work, actor: Actor, liked: Elsewhere, *, undone: bool = False) ->
     """Likes something on another server, or takes that back."""
     rules.must_stand(actor)
     work.happened(LikedElsewhere(actor, liked.uri, _met(work, liked.author), undone))
+
+
+def _must_say_something(words: Words) -> None:
+    if not words.html.strip():
+        raise Invalid("There is nothing in it yet: write something.", field="source")
 
 
 def _in(words: Words) -> dict[str, object]:

@@ -60,7 +60,9 @@ async def look_up(request: web.Request, reader: Reader, address: str) -> Here | 
     here = await node.storage.read(find_here, address, viewer=reader.id)
     if here is not None:
         return here
-    if urlsplit(address).netloc == node.settings.authority:
+    # What is hidden here and what never was look alike, by whatever name they are asked for.
+    host = address.rpartition("@")[2] if address.startswith("@") else urlsplit(address).netloc
+    if host.lower() == node.settings.authority:
         raise NotFound(_("There is nothing at this address, or it is not public."))
     wait = await node.storage.write(limits.take, (LOOK_UPS, str(reader.id)))
     if wait:
