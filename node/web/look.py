@@ -130,6 +130,7 @@ def render(request: web.Request, template: str, head: Head, **values: object) ->
         head=head,
         site=node.settings,
         reader=session.reader_of(request),
+        unread_threads=request.get(session.UNREAD, 0),
         path_now=request.path_qs,
         csrf_field=partial(forms.csrf_field, request),
         csrf_token=partial(forms.token, request),

@@ -12,10 +12,12 @@ from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE, Node
 from node.sealing import hashed
-from storage import sessions
+from storage import readings, sessions
 from storage.sessions import Known as Reader
+from storage.work import Work
 
 READER: web.RequestKey[Reader] = web.RequestKey("reader", Reader)
+UNREAD = web.RequestKey("unread", int)  # threads with something new for the reader
 PROVED = timedelta(minutes=15)  # how long a password that was given counts for what cannot be taken back
 OWN_ADDRESSES = ("/static/", "/inbox")  # nobody is greeted here
 
@@ -51,10 +53,18 @@ async def _find(request: web.Request, node: Node) -> Reader | None:
     secret = request.cookies.get(cookie_name(node, "session"), "")
     if not 20 <= len(secret) <= 100:
         return None
-    reader = await node.storage.read(sessions.find, hashed(secret))
+    wants_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+    reader, unread = await node.storage.read(_who, hashed(secret), counting=wants_page)
+    request[UNREAD] = unread
     if reader is not None and reader.stale:
         await node.storage.write(sessions.saw, reader.session_id, network_of(request))
     return reader
+
+
+def _who(work: Work, secret_hash: str, *, counting: bool) -> tuple[Reader | None, int]:
+    """Who is signed in, and how many threads hold something new for them, which every page says."""
+    reader = sessions.find(work, secret_hash)
+    return reader, readings.unread_threads(work, reader.id) if reader is not None and counting else 0
 
 
 def reader_of(request: web.Request) -> Reader | None:
