@@ -34,6 +34,10 @@ class Network(Protocol):
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
         ...
 
+    async def links_back(self, url: str, to: str) -> bool:
+        """Whether the page at `url` says with `rel=me` that it is of the same person as the page `to`."""
+        ...
+
     async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
         """Where `handle`'s own server lets them follow, answer, like or vote on the object."""
         ...

@@ -17,6 +17,11 @@ def by_id(work: Work, sign_up_id: int) -> SignUp | None:
     return work.get(SignUp, sign_up_id)
 
 
+def of_actor(work: Work, actor_id: int) -> SignUp | None:
+    """The sign-up that someone came in by."""
+    return work.scalars(select(SignUp).where(SignUp.actor_id == actor_id).order_by(SignUp.id.desc()).limit(1)).first()
+
+
 def holds(work: Work, name: str, *, but_email: str) -> bool:
     """Somebody else asked for that handle and is being waited for."""
     query = select(SignUp.id).where(SignUp.name == name, SignUp.email != but_email, SignUp.decided_at.is_(None))

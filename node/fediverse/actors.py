@@ -6,6 +6,7 @@ from federation import activities, actors, collections, notes
 from federation.actors import OutActor
 from federation.documents import AS2, PUBLIC, Document, moment
 from node.fediverse import posts
+from node.forum import profiles
 from storage import groups, pages, people, threads
 from storage.people import by_id
 from storage.schema import Actor, Comment
@@ -43,12 +44,21 @@ def document(work: Work, actor: Actor) -> Document:
         indexable=actor.indexable,
         posting_restricted=group is not None and (group.who_may_start == "moderators" or group.archived_at is not None),
         suspended=actor.state == "suspended",
+        fields=tuple((row.name, _as_html(row)) for row in profiles.fields(actor)),
         published=actor.created_at,
         updated=actor.updated_at if actor.updated_at > actor.created_at else None,
     )
     if actor.kind == "group":
         return actors.group_actor(out)
     return actors.node_actor(out) if actor.kind == "application" else actors.person_actor(out)
+
+
+def _as_html(row: profiles.Field) -> str:
+    """A row's value as Mastodon shows it; `me` lets the other page be verified in turn."""
+    if row.url is None:
+        return escape(row.value)
+    url = escape(row.url)
+    return f'<a href="{url}" rel="me nofollow noopener" target="_blank">{escape(row.url.partition("://")[2])}</a>'
 
 
 def outbox(work: Work, actor: Actor) -> Document:

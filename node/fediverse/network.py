@@ -1,7 +1,9 @@
 """What pages and the console may ask of the fediverse without knowing the wire."""
 
+import asyncio
 from urllib.parse import quote
 
+from federation import backlinks
 from federation.budget import Budget
 from federation.discovery import Intent
 from federation.errors import FederationError, Unreachable
@@ -12,6 +14,8 @@ from node.node import Node
 
 # Our words for what a visitor wants, and those of FEP-3b86: answering and voting begin at the object itself.
 INTENTS: dict[str, Intent] = {"follow": "Follow", "like": "Like", "reply": "Object", "vote": "Object"}
+
+PAGE_PATIENCE = 6.0  # seconds; whoever saves their profile waits for it
 
 
 class Fediverse:
@@ -35,6 +39,14 @@ class Fediverse:
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
         return await threads.fetch_missing(self._node, thread_id)
+
+    async def links_back(self, url: str, to: str) -> bool:
+        """Whether the page at `url` says with `rel=me` that it is of the same person as the page `to`."""
+        try:
+            page = await self._node.client.fetch(url, Budget(), accept="page", patience=PAGE_PATIENCE)
+        except FederationError:
+            return False  # whatever keeps it from us, it does not say so
+        return await asyncio.to_thread(backlinks.links_back, page.body.decode("utf-8", "replace"), page.url, to)
 
     async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
         """Where `handle`'s own server lets them follow, answer, like or vote on the object."""

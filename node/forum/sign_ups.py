@@ -1,13 +1,14 @@
 """Sign-ups: somebody wants an account, proves their address, and is let in at once or by an admin's word."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from node.forum import accounts as forum_accounts
-from node.forum import emails, limits, people, rules, text
+from node.forum import emails, joining, limits, people, rules, text
+from node.forum import invitations as forum_invitations
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import SignUpApproved, SignUpAsked, SignUpKnown, SignUpRefused, SignUpWaits
-from storage import accounts, groups, invitations, moderation, sign_ups, tokens
+from storage import accounts, groups, invitations, moderation, sign_ups, threads, tokens
 from storage import people as stored_people
 from storage.schema import Account, Actor, SignUp, Token
 from storage.work import Work
@@ -76,6 +77,11 @@ class Application:
     password_hash: str | None = None
 
 
+def with_password(given: Application, password_hash: str | None) -> Application:
+    """The application with the password as it is kept."""
+    return replace(given, password_hash=password_hash)
+
+
 def read(
     work: Work, mode: str, way: WayIn, given: Application, refused_hosts: frozenset[str] = frozenset()
 ) -> Application:
@@ -94,7 +100,7 @@ def read(
     if len(words) > WORDS:
         raise Invalid("That may have %(most)s characters.", most=WORDS, field="words")
     display_name = text.clean_name(given.display_name, 100) or name
-    return Application(name, display_name, email, words, given.language, given.zone, given.password_hash)
+    return replace(given, name=name, display_name=display_name, email=email, words=words)
 
 
 def count_try(work: Work, network: str) -> int:
@@ -221,7 +227,45 @@ def _let_in(work: Work, sign_up: SignUp) -> int:
     )
     sign_up.decided_at, sign_up.actor_id, sign_up.password_hash = work.now, actor.id, None
     work.flush()
+    _bring_in(work, actor, sign_up)
     return actor.id
+
+
+def _bring_in(work: Work, actor: Actor, sign_up: SignUp) -> None:
+    """They are in the group that they were asked into, if it still is open to them; else they are here all the same."""
+    if sign_up.invitation_id is not None:
+        invitation = invitations.by_id(work, sign_up.invitation_id)
+        if invitation is not None and invitations.card(work, invitation.id) is not None:
+            forum_invitations.accept(work, actor, invitation)
+    elif sign_up.join_group_id is not None:
+        group = groups.by_id(work, sign_up.join_group_id)
+        if group is not None and group.join_token is not None and groups.by_join_token(work, group.join_token):
+            joining.join_by_link(work, actor, group.join_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The group that somebody was asked into, or the one thread of it."""
+
+    group: str  # handle
+    thread_uid: str | None = None
+    thread_slug: str | None = None
+
+
+def destination(work: Work, actor_id: int) -> Destination | None:
+    """Where somebody who signed up wanted to go."""
+    sign_up = sign_ups.of_actor(work, actor_id)
+    if sign_up is None or (sign_up.invitation_id is None and sign_up.join_group_id is None):
+        return None
+    invitation = invitations.by_id(work, sign_up.invitation_id) if sign_up.invitation_id is not None else None
+    group_id = invitation.group_id if invitation is not None else sign_up.join_group_id
+    if group_id is None:
+        return None
+    name = stored_people.by_id(work, group_id).name
+    if invitation is None or invitation.thread_id is None:
+        return Destination(name)
+    thread = threads.by_id(work, invitation.thread_id)
+    return Destination(name, thread.uid, thread.slug)
 
 
 # ------------------------------------------------------------------ an admin's word

@@ -345,3 +345,37 @@ def prove(work: Work, actor: Actor, session_id: int, network: str) -> None:
     """Who is signed in showed it once more."""
     limits.forget(work, limits.PASSWORD_HERE, f"actor {actor.id} {network}")
     sessions.prove(work, session_id)
+
+
+def prove_by_code(work: Work, actor_id: int, session_id: int, code: str, browser: str) -> Wrong | None:
+    """Takes the six digits that were mailed to whoever is signed in; None when they fit."""
+    token = tokens.of_browser(work, "sign_in", browser)
+    if token is None or token.actor_id != actor_id:
+        return Wrong(0)
+    if wait := limits.take(work, (limits.CODE, f"actor {actor_id}")):
+        return Wrong(0, wait)
+    if not tokens.code_fits(token, browser, re.sub(r"[\s-]", "", code)):
+        return _wrong(work, token)
+    if not tokens.use(work, token):
+        return Wrong(0)
+    sessions.prove(work, session_id)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """By what someone can show who they are."""
+
+    password: bool
+    email: str | None
+    app: bool
+    passkeys: int
+
+
+def means(work: Work, actor_id: int) -> Means:
+    """What someone has to show who they are."""
+    account = accounts.of(work, actor_id)
+    keys = len(passkeys.of_actor(work, actor_id))
+    if account is None:
+        return Means(False, None, False, keys)
+    return Means(account.password_hash is not None, account.email, account.totp_sealed is not None, keys)

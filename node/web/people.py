@@ -1,14 +1,15 @@
 """People of this node as others see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from node.forum import text
+from node.forum import accounts, profiles, text
 from node.forum.errors import NotFound
+from node.forum.profiles import Field
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, errors, look, old_addresses
+from node.web import addresses, errors, look, old_addresses, session
 from node.web.look import Head
 from storage import pages, people
 from storage.pages import Said
@@ -29,6 +30,8 @@ class PersonPage:
     followers: int
     indexable: bool
     language: str | None
+    fields: tuple[Field, ...] = ()
+    deactivated: bool = False  # they take a break: their name stands, and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ async def show_person(request: web.Request) -> web.StreamResponse:
     """Someone of this node: who they are and what they said in public."""
     node = request.app[NODE]
     name = request.match_info["name"]
-    found = await node.storage.read(find, name, viewer=None) if addresses.NAME.fullmatch(name) else None
+    viewer = session.viewer_of(request)
+    found = await node.storage.read(find, name, viewer=viewer) if addresses.NAME.fullmatch(name) else None
     if found is None:
         await old_addresses.lead(request, old_addresses.find_person, name)
         raise NotFound(_("There is nobody of that name here."))
@@ -58,9 +62,9 @@ async def show_person(request: web.Request) -> web.StreamResponse:
         kind="profile",
         creator=handle,
         language=found.language,
-        indexed=found.indexable,
+        indexed=found.indexable and not found.deactivated,
     )
-    return look.page(request, "person.html", head, page=found, handle=handle)
+    return look.page(request, "person.html", head, page=found, handle=handle, own=found.person.id == viewer)
 
 
 def find(work: Work, name: str, *, viewer: int | None) -> PersonPage | Gone | None:
@@ -70,7 +74,10 @@ def find(work: Work, name: str, *, viewer: int | None) -> PersonPage | Gone | No
         return None
     if actor.state == "deleted":
         return Gone()
+    shown = people.as_person(actor)
+    followers = people.count_followers(work, actor.id)
+    if accounts.is_deactivated(work, actor.id):
+        hidden = replace(shown, summary="")
+        return PersonPage(hidden, (), followers, False, actor.language, deactivated=True)
     said = tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST))
-    return PersonPage(
-        people.as_person(actor), said, people.count_followers(work, actor.id), actor.indexable, actor.language
-    )
+    return PersonPage(shown, said, followers, actor.indexable, actor.language, profiles.fields(actor))
