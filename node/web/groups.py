@@ -1,4 +1,4 @@
-"""Groups as people read them: all of them on the home page, and each on its own."""
+"""Groups as people read them: the first page of the node, and each group on its own."""
 
 import re
 from dataclasses import dataclass
@@ -10,18 +10,22 @@ from node.forum import text
 from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, errors, look, old_addresses, threads
+from node.web import addresses, errors, group_access, look, old_addresses, session, threads
+from node.web.group_access import Access
 from node.web.look import Head
-from storage import groups, pages
-from storage.groups import GroupCard, Member
+from node.web.session import Reader
+from storage import groups, members, pages
+from storage.groups import GroupCard
+from storage.members import Page
 from storage.pages import ThreadCard
 from storage.work import Work
 
 LATEST = 12  # threads on the home page: a look, not an archive
 LISTED = 30  # threads on one page of a group
-FACES = 60  # members by name; a longer list is a list of strangers
+FACES = 24  # members by name; the others have a page of their own
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEFORE = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+IN_A_GROUP = ("admin", "moderator", "member", "guest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,19 @@ class Listing:
 class GroupPage:
     """A group, finished."""
 
-    group: GroupCard
+    access: Access
     listing: Listing
-    members: tuple[Member, ...]
-    path: str
+    members: Page
+    subgroups: tuple[GroupCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The first page, finished: for a member their own groups, for others those of the directory."""
+
+    own: tuple[GroupCard, ...]
+    others: tuple[GroupCard, ...]
+    latest: tuple[ThreadCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +67,54 @@ class Gone:
 async def show_home(request: web.Request) -> web.Response:
     """The node: what it is, its groups, what is talked about now."""
     node = request.app[NODE]
-    cards, latest = await node.storage.read(_home, None)
+    page = await node.storage.read(_home, session.reader_of(request))
     head = Head(title=node.settings.name, path="/", description=node.settings.description)
-    return look.page(request, "home.html", head, groups=cards, latest=latest)
+    return look.page(request, "home.html", head, home=page)
 
 
-def _home(work: Work, viewer: int | None) -> tuple[list[GroupCard], list[ThreadCard]]:
-    return groups.cards(work, viewer), pages.cards(work, viewer=viewer, limit=LATEST)
+def _home(work: Work, reader: Reader | None) -> Home:
+    viewer = reader.id if reader is not None else None
+    cards = groups.cards(work, viewer)
+    own = tuple(card for card in cards if card.role not in (None, "banned"))
+    latest = pages.cards(work, viewer=viewer, where="own", limit=LATEST) if viewer is not None else []
+    if not own and not latest:  # whoever is in nothing yet sees what there is
+        latest = pages.cards(work, viewer=viewer, where="listed", limit=LATEST)
+    return Home(own, tuple(card for card in cards if card not in own), tuple(latest))
 
 
 # ------------------------------------------------------------------ a group
 
 
 async def show_group(request: web.Request) -> web.StreamResponse:
-    """A group: what it is for, its threads, who is in it, how to follow it."""
+    """A group: what it is for, its threads, who is in it, how to join and how to follow it."""
     node = request.app[NODE]
     name = request.match_info["name"]
     before = _before(request.query.get("before", ""))
     found = None
     if addresses.NAME.fullmatch(name):
-        found = await node.storage.read(find, name, viewer=None, before=before)
+        found = await node.storage.read(find, name, reader=session.reader_of(request), before=before)
     if found is None:
         await old_addresses.lead(request, old_addresses.find_group, name)
         raise NotFound(_("There is no such group here, or it is not public."))
     if isinstance(found, Gone):
         return errors.error_page(request, 410, words=_("This group was deleted."))
-    if request.path != found.path:
-        raise web.HTTPMovedPermanently(found.path)
-    handle = f"{found.group.name}@{node.settings.authority}"
+    access, card = found.access, found.access.card
+    if request.path != access.path:
+        raise web.HTTPMovedPermanently(access.path)
+    handle = f"{card.name}@{node.settings.authority}"
+    secret = card.privacy == "secret"
     head = Head(
-        title=found.group.title,
-        path=found.path,
-        description=text.plain(found.group.summary, threads.DESCRIPTION),
-        alternate=found.group.uri,
+        title=card.title,
+        path="" if secret else access.path,  # nothing that others could make a preview of
+        description="" if secret else text.plain(card.summary, threads.DESCRIPTION),
+        alternate=None if secret else card.uri,
         kind="profile",
         creator=handle,
-        language=found.group.language,
-        hue=found.group.hue,
-        indexed=before is None,
+        language=card.language,
+        hue=card.hue,
+        indexed=before is None and not secret and card.listed,
     )
-    return look.page(request, "group.html", head, page=found, handle=handle, faces=FACES, first=before is None)
+    return look.page(request, "group.html", head, page=found, handle=handle, first=before is None)
 
 
 async def show_thread(request: web.Request) -> web.StreamResponse:
@@ -107,7 +128,7 @@ async def show_thread(request: web.Request) -> web.StreamResponse:
 
 
 def find(
-    work: Work, name: str, *, viewer: int | None, before: tuple[datetime, int] | None = None
+    work: Work, name: str, *, reader: Reader | None, before: tuple[datetime, int] | None = None
 ) -> GroupPage | Gone | None:
     """The group of that handle; Gone for one that was deleted in public."""
     row = groups.by_name(work, name)
@@ -116,12 +137,15 @@ def find(
     group, actor = row
     if actor.state == "deleted":
         return Gone() if group.privacy != "secret" else None
+    viewer = reader.id if reader is not None else None
     card = groups.card(work, actor.id, viewer)
     if card is None:
         return None
-    members = tuple(groups.members(work, actor.id))
     return GroupPage(
-        card, list_threads(work, actor.id, viewer=viewer, before=before), members, addresses.path_of(actor.uri)
+        group_access.of_card(work, card, reader),
+        list_threads(work, actor.id, viewer=viewer, before=before),
+        members.page(work, actor.id, roles=IN_A_GROUP, size=FACES),
+        tuple(groups.subgroups(work, actor.id, viewer)),
     )
 
 
