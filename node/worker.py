@@ -14,7 +14,7 @@ from node.fediverse.sending import Sender
 from node.forum import accounts, following, sign_ups, withdrawals
 from node.mail.sending import Mailer
 from node.node import Node
-from storage import backoff, deliveries, hosts, letters, mails, queues
+from storage import backoff, deliveries, hosts, letters, mails, queues, submissions
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,7 @@ class Worker:
         await self._node.storage.write(letters.erase_bodies)
         await self._node.storage.write(mails.prune)
         await self._node.storage.write(hosts.forget_failures)
+        await self._node.storage.write(submissions.forget_old)
         await self._node.storage.write(accounts.tidy)
         await self._warn_of_open_door()
         await self._node.storage.write(following.tidy)
