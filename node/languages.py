@@ -149,8 +149,11 @@ def zones() -> tuple[str, ...]:
 
 
 def endonym(language: str) -> str:
-    """What a language calls itself."""
-    return str(_locale(language).get_language_name(language) or language)
+    """What a language calls itself; its tag, where that is not known."""
+    try:
+        return str(Locale.parse(language.replace("-", "_")).get_display_name() or language)
+    except (UnknownLocaleError, ValueError):
+        return language
 
 
 # ------------------------------------------------------------------ words
