@@ -104,13 +104,16 @@ def claim(work: Work, owner: str, limit: int) -> list[Waiting]:
     for mail in work.scalars(query.execution_options(populate_existing=True)):
         mail.tries += 1
         mail.lease_owner, mail.lease_until = owner, work.now + LEASE
-        taken.append(
-            Waiting(
-                mail.id, mail.uid, mail.kind, mail.to_address, mail.to_name, mail.subject, mail.text, mail.html,
-                dict(mail.headers or {}), mail.tries, mail.created_at,
-            )
-        )  # fmt: skip
+        taken.append(waiting_of(mail))
     return taken
+
+
+def waiting_of(mail: Mail) -> Waiting:
+    """The mail as whoever sends it gets it."""
+    return Waiting(
+        mail.id, mail.uid, mail.kind, mail.to_address, mail.to_name, mail.subject, mail.text, mail.html,
+        dict(mail.headers or {}), mail.tries, mail.created_at,
+    )  # fmt: skip
 
 
 def sent(work: Work, mail_id: int, *, owner: str) -> None:
@@ -200,8 +203,13 @@ def retry(work: Work, uid: str | None = None) -> int:
     return cast(CursorResult[Any], changed).rowcount
 
 
+def state_of(mail: Mail) -> str:
+    """In a word: waiting, sent or parked."""
+    return "sent" if mail.sent_at else "parked" if mail.parked_at else "waiting"
+
+
 def _listed(mail: Mail) -> Listed:
-    state = "sent" if mail.sent_at else "parked" if mail.parked_at else "waiting"
+    state = state_of(mail)
     return Listed(
         mail.uid, mail.kind, mail.to_address, state, mail.tries, mail.created_at, mail.sent_at,
         mail.next_try_at if state == "waiting" else None, mail.last_error,

@@ -27,6 +27,7 @@ COMMANDS = {
     "unfollow": ("node.cli.people:unfollow", "Follow someone no longer."),
     "followers": ("node.cli.people:followers", "Who follows a group or a person."),
     "import": ("node.cli.imports:imports", "Bring in what was said elsewhere."),
+    "mail": ("node.cli.mail:mail", "Mail that goes out: what waits, what failed, a test."),
     "federation": ("node.cli.federation:federation", "Other servers: how they are, what waits, blocks."),
 }
 

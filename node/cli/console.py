@@ -18,7 +18,7 @@ from node.forum.errors import Refusal
 from node.forum.text import TextRefused
 from node.serving import CannotListen
 from node.settings import Settings, SettingsError
-from storage import errors, queues
+from storage import errors, mails, queues
 from storage.migrations import UnknownRevision
 from storage.work import Storage, StorageUnavailable, Work
 
@@ -79,6 +79,10 @@ class Console:
     async def write_in(self, parts: Parts, verb: Callable[[Work], R]) -> R:
         """`write`, in a node that is open already."""
         done = await parts.node.storage.write(verb)
+        written = (await parts.node.storage.read(mails.counts)).waiting
+        if written:
+            many = "1 mail waits" if written == 1 else f"{written} mails wait"
+            self.note(f"{many}; a running node sends them, or: folkmoot worker --until-idle")
         waiting = (await parts.node.storage.read(queues.counts)).deliveries_waiting
         if waiting:
             many = "1 delivery waits" if waiting == 1 else f"{waiting} deliveries wait"

@@ -149,9 +149,19 @@ def check(console: Console) -> None:
         found["database"] = f"SQLite, {file}" + ("" if file.exists() else " (made at the first start)")
     found["origin"] = chosen.origin
     found["listen"] = f"{chosen.listen}, {_free(chosen)}"
+    found["mail"] = _way_of_mail(chosen)
     if chosen.development:
         found["development"] = "on: never for a public node"
     console.answer(found, [f"{name}: {words}" for name, words in found.items()])
+
+
+def _way_of_mail(chosen: Settings) -> str:
+    if chosen.smtp is not None:
+        encrypted = {"tls": "encrypted", "starttls": "encrypted by STARTTLS", "none": "not encrypted"}
+        return f"{chosen.smtp.host}:{chosen.smtp.port}, {encrypted[chosen.smtp.encryption]}; try: folkmoot mail test"
+    if chosen.development:
+        return f"written into {chosen.data / 'mail'}"
+    return "waits: no server is set (smtp_url)"
 
 
 def _free(chosen: Settings) -> str:

@@ -79,8 +79,9 @@ async def line(server: Smtp, local_name: str, tls: SSLContext | None = None) -> 
         await client.connect()
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
-        coded = isinstance(error, aiosmtplib.SMTPResponseException)
-        words = f"{error.code} {error.message}" if coded else str(error) or type(error).__name__
+        words = str(error) or type(error).__name__
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            words = f"{error.code} {error.message}"
         raise TryLater(in_a_line(f"{server.host}:{server.port}: {words}"), lost=True) from error
     try:
         yield Line(client)
