@@ -25,7 +25,7 @@ from sqlalchemy.orm import aliased
 from storage import ranges, visibility
 from storage.people import Person, as_person, path_name
 from storage.ranges import Ranges
-from storage.schema import Actor, Comment, Group, Guest, Membership, Reading, Thread
+from storage.schema import Actor, Comment, Group, Guest, Membership, Notice, Reading, Thread
 from storage.work import Work
 
 COUNTED = 100  # unread threads, and new items of a thread; beyond that a reader needs no figure
@@ -280,3 +280,43 @@ def _unread(actor_id: int) -> CompoundSelect[int, datetime]:
         Guest.joined_at.expression,
     )
     return union_all(of_groups, as_guest)
+
+
+# ------------------------------------------------------------------ what is said to one member alone
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that was said to one member alone, by somebody elsewhere."""
+
+    id: int
+    kind: str
+    person: Person
+    html: str
+    uri: str
+    created_at: datetime
+
+
+def notices(work: Work, actor_id: int, limit: int = 20) -> list[Told]:
+    """What was said to the member alone and not read yet, the newest first."""
+    rows = work.execute(
+        select(Notice, Actor)
+        .join(Actor, Actor.id == Notice.from_id)
+        .where(
+            Notice.actor_id == actor_id,
+            Notice.kind.in_(("private", "private_reply")),
+            Notice.read_at.is_(None),
+            Actor.state == "active",
+        )
+        .order_by(Notice.id.desc())
+        .limit(limit)
+    )
+    return [
+        Told(notice.id, notice.kind, as_person(actor), notice.html, notice.uri, notice.created_at)
+        for notice, actor in rows
+    ]
+
+
+def notice(work: Work, actor_id: int, notice_id: int) -> Notice | None:
+    """That notice, if it is the member's."""
+    return work.scalars(select(Notice).where(Notice.id == notice_id, Notice.actor_id == actor_id)).one_or_none()

@@ -57,6 +57,7 @@ OF_SELDOM = select(Comment.id, *SELDOM).where(
         cast(Comment.tags, Text) != "[]",
     ),
 )
+OF_VERSIONS = select(func.sum(Comment.version)).where(Comment.id.in_(IDS))
 OF_PARENTS = select(Comment.id, Comment.number, Comment.author_id, Comment.state).where(Comment.id.in_(IDS))
 OF_REACTIONS = (
     select(Reaction.comment_id, Reaction.kind, Reaction.actor_id)
@@ -125,11 +126,12 @@ class Item:
 
     @property
     def all_reactions(self) -> tuple[tuple[str, int, tuple[Person, ...]], ...]:
-        """Every kind of reaction, boosts last, with how many and who."""
-        people = dict(self.named)
-        boosts = (("boost", self.boosts),) if self.boosts else ()
-        likes = () if any(kind == "like" for kind, _ in self.reactions) or not self.likes else (("like", self.likes),)
-        return tuple((kind, count, people.get(kind, ())) for kind, count in (*likes, *self.reactions, *boosts))
+        """Every kind of reaction with how many and who: likes, dislikes and boosts first, emoji as they came."""
+        people, counts = dict(self.named), dict(self.reactions)
+        counts["like"], counts["boost"] = counts.get("like", self.likes), self.boosts
+        first = ("like", "dislike", "boost")
+        kinds = (*first, *(kind for kind in counts if kind not in first))
+        return tuple((kind, counts[kind], people.get(kind, ())) for kind in kinds if counts.get(kind))
 
 
 def by_ids(work: Work, ids: Sequence[int], viewer: int | None) -> dict[int, Item]:
@@ -198,6 +200,11 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
             )
         )
     return found
+
+
+def versions_of(work: Work, ids: Sequence[int]) -> int:
+    """Grows whenever one of these items changes, or what was said of it."""
+    return work.scalar(OF_VERSIONS, {"ids": list(ids)}) or 0
 
 
 def _people(work: Work, ids: Iterable[int]) -> dict[int, Person]:

@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import aliased
 
 from storage import visibility
+from storage.people import path_name
 from storage.schema import Actor, Alias, Comment, Context, Group, Moved, Reaction, Thread
 from storage.work import Work
 
@@ -70,6 +71,11 @@ def latest_version(work: Work, group_id: int) -> tuple[int, int]:
         select(func.count(Thread.id), func.coalesce(func.sum(Thread.version), 0)).where(Thread.group_id == group_id)
     ).one()
     return count, versions
+
+
+def version_of(work: Work, thread_id: int) -> int:
+    """Changes whenever something in the thread does."""
+    return work.scalar(select(Thread.version).where(Thread.id == thread_id)) or 0
 
 
 def comment_by_page(work: Work, url: str) -> Comment | None:
@@ -163,7 +169,7 @@ def with_thread(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 class MovedPlace:
     """Where an item is that was split off from the thread in which it was said."""
 
-    group: str  # its handle
+    group: str  # its name in addresses
     uid: str  # of the thread
     slug: str
     title: str
@@ -189,7 +195,7 @@ def moved_place(work: Work, comment_id: int, viewer: int | None) -> MovedPlace |
     """Where the item is now; None for whom its thread is not there."""
     first = aliased(Comment)
     row = work.execute(
-        with_thread(select(Comment.number, Thread, Actor.name, first.state))
+        with_thread(select(Comment.number, Thread, Actor.uri, first.state))
         .join(Actor, Actor.id == Thread.group_id)
         .join(first, (first.thread_id == Thread.id) & (first.number == 0))
         .where(Comment.id == comment_id, visibility.thread_seen_by(viewer))
@@ -199,7 +205,7 @@ def moved_place(work: Work, comment_id: int, viewer: int | None) -> MovedPlace |
     number, thread, group, opening_state = row
     shown = opening_state == visibility.VISIBLE
     return MovedPlace(
-        group, thread.uid, thread.slug if shown else SLUG_OF_THE_GONE, thread.title if shown else "", number
+        path_name(group), thread.uid, thread.slug if shown else SLUG_OF_THE_GONE, thread.title if shown else "", number
     )
 
 

@@ -7,7 +7,7 @@ from node.forum import rules
 from node.forum.errors import NotFound
 from storage import bookmarks, ranges, readings, threads
 from storage.ranges import Ranges
-from storage.schema import Actor, Bookmark, Comment, Reading, Thread
+from storage.schema import Account, Actor, Bookmark, Comment, Reading, Thread
 from storage.work import Work
 
 AT_ONCE = 200  # threads marked as read in one transaction: a few milliseconds
@@ -88,6 +88,15 @@ def recall(work: Work, reader: Actor, thread_id: int) -> None:
     work.flush()
 
 
+def read_notice(work: Work, reader_id: int, notice_id: int) -> None:
+    """What was said to the reader alone is read; it stays where it was said."""
+    notice = readings.notice(work, reader_id, notice_id)
+    if notice is None:
+        raise NotFound("There is no such message.")
+    notice.read_at = notice.read_at or work.now
+    work.flush()
+
+
 def bookmark(work: Work, reader: Actor, comment: Comment, *, kept: bool = True) -> None:
     """Keeps an item at hand, or no longer does."""
     rules.must_stand(reader)
@@ -101,6 +110,14 @@ def bookmark(work: Work, reader: Actor, comment: Comment, *, kept: bool = True) 
         raise NotFound("There is no such item.")
     if known is None:
         work.add(Bookmark(actor_id=reader.id, comment_id=comment.id, created_at=work.now))
+        work.flush()
+
+
+def use_keys(work: Work, reader_id: int, *, on: bool) -> None:
+    """Lets the keyboard keys of pages do something, or nothing."""
+    account = work.get(Account, reader_id)
+    if account is not None:
+        account.keys_off = not on
         work.flush()
 
 

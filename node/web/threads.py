@@ -1,34 +1,26 @@
-"""Threads as people read them: the page, and where the address of an item leads."""
+"""Threads by their addresses: the page, and where the address of an item leads."""
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from aiohttp import web
 
-from node.forum import text
 from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, errors, look, tree
-from node.web.look import Head
-from storage import groups, pages, people, remarks, threads
-from storage.pages import ThreadPage
-from storage.schema import Thread
+from node.web import addresses, conversation, errors, session
+from node.web.conversation import DESCRIPTION as DESCRIPTION
+from node.web.conversation import NUMBER as NUMBER
+from node.web.conversation import Gone as Gone
+from node.web.conversation import find as find
+from node.web.conversation import number_in as number_in
+from node.web.conversation import path_of as path_of
+from node.web.conversation import title_of as title_of
+from node.web.conversation import was_public
+from storage import pages, people, remarks, threads
 from storage.work import Work
 
 PLACE = re.compile(r"([a-z0-9]{1,32})(?:-.*)?", re.DOTALL)  # what follows the uid is decoration
-NUMBER = re.compile(r"[0-9]{1,9}")  # more digits than an item's number can have are no number to a database
-FETCHED = re.compile(r"[0-9]{1,3}|soon|slow")
-DESCRIPTION = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Its author deleted it; `rest` is the page of what others answered."""
-
-    rest: str = ""
-    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,101 +52,8 @@ class Elsewhere:
 
 
 async def show_thread(request: web.Request, uid: str) -> web.Response | None:
-    """One page of a thread, as a tree or by time, its slug put right; None for what is not there."""
-    node = request.app[NODE]
-    view = "flat" if request.query.get("view") == "flat" else "tree"
-    after, before, at = (number_in(request, name) for name in ("after", "before", "at"))
-    page = await node.storage.read(find, uid, viewer=None, view=view, after=after, before=before, at=at)
-    if page is None:
-        return None
-    if isinstance(page, Gone):
-        return errors.error_page(request, 410, words=_("Its author deleted this thread."))
-    path = path_of(page)
-    if request.path != unquote(path):
-        query = request.rel_url.raw_query_string
-        raise web.HTTPMovedPermanently(f"{path}?{query}" if query else path)
-    return look.page(
-        request,
-        "thread.html",
-        _head(page, path, after if view == "tree" else None, node.settings.authority),
-        page=page,
-        path=path,
-        branches=(tree.by_time if view == "flat" else tree.grow)(page.items),
-        below=tree.below,
-        fetched=_fetched(request),
-        levels=tree.LEVELS,
-    )
-
-
-def find(
-    work: Work,
-    uid: str,
-    *,
-    viewer: int | None,
-    view: str = "tree",
-    after: int | None = None,
-    before: int | None = None,
-    at: int | None = None,
-) -> ThreadPage | Gone | None:
-    """That page of the thread; Gone for what was deleted in public, None for what is hidden or never was."""
-    thread = threads.by_uid(work, uid)
-    if thread is None:
-        return None
-    page = pages.thread_page(work, thread.id, viewer=viewer, view=view, after=after, before=before, at=at)
-    if page is None:
-        return Gone() if was_public(work, thread) else None
-    if page.comments == 0 and not page.items:
-        if page.opening.state == "deleted":
-            return Gone()
-        if page.opening.state == "removed":
-            return None
-    return page
-
-
-def was_public(work: Work, thread: Thread) -> bool:
-    """The thread was deleted, and everybody could read it before."""
-    return thread.state == "deleted" and not thread.private and groups.card(work, thread.group_id, None) is not None
-
-
-def path_of(page: ThreadPage) -> str:
-    """The address of a thread's page."""
-    return addresses.thread_path(addresses.path_of(page.group.uri), page.uid, page.slug)
-
-
-def _head(page: ThreadPage, path: str, after: int | None, authority: str) -> Head:
-    author = page.opening.author
-    creator = None
-    if author is not None:
-        creator = f"{author.handle}@{authority}" if author.local else author.handle
-    return Head(
-        title=title_of(page.title, page.opening.state),
-        path=f"{path}?after={after}" if after else path,
-        description=text.plain(page.opening.html, DESCRIPTION),
-        alternate=page.uri,
-        kind="article",
-        published=page.created_at,
-        creator=creator,
-        language=page.language,
-        hue=page.group.hue,
-        indexed=page.opening.state == "visible" and not page.private,
-    )
-
-
-def title_of(title: str, opening: str) -> str:
-    """The thread's title, unless the state of its opening says that its words may not be shown."""
-    return title if opening == "visible" else _("A thread whose opening is gone")
-
-
-def _fetched(request: web.Request) -> str | None:
-    """What came when replies were fetched: how many, or a word for why nothing did."""
-    value = request.query.get("fetched", "")
-    return value if FETCHED.fullmatch(value) else None
-
-
-def number_in(request: web.Request, name: str) -> int | None:
-    """The number in a query's parameter; None for what is none."""
-    value = request.query.get(name, "")
-    return int(value) if NUMBER.fullmatch(value) else None
+    """One page of a thread, as a tree, by time or what is new; None for what is not there."""
+    return await conversation.show(request, uid)
 
 
 # ------------------------------------------------------------------ the address of an item
@@ -174,7 +73,9 @@ async def _lead_to(request: web.Request, *, opening: bool) -> web.StreamResponse
     uid = request.match_info["uid"]
     found = None
     if addresses.UID.fullmatch(uid):
-        found = await request.app[NODE].storage.read(place_of_uid, uid, viewer=None, opening=opening)
+        found = await request.app[NODE].storage.read(
+            place_of_uid, uid, viewer=session.viewer_of(request), opening=opening
+        )
     if found is None:
         raise NotFound(_("There is no such item here, or it is not public."))
     if isinstance(found, Gone):

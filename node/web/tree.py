@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from storage.pages import Item
+from storage.shown import Item
 
 LEVELS = 3  # of indent; deeper ones are narrower than a line of text wants to be, and nobody counts them
 

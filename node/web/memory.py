@@ -1,0 +1,123 @@
+"""Pages of threads for strangers, kept in memory by version: after a link was shared a thousand people ask at once.
+
+What is kept is never shown to anybody who is signed in, and never longer than everything on it stands as it did.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDict
+
+from node import languages
+from node.node import NODE
+from node.web import forms, look, session
+from storage import people, shown, threads, visibility
+from storage.pages import ThreadPage
+from storage.work import Work
+
+KEPT = 256  # pages, of some 50 KB each
+FRESH = timedelta(minutes=2)  # a page says how long ago something was said
+CARRIED = ("Content-Type", "ETag", "Vary", "Cache-Control", "Link")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a page is made of, and the versions of all that."""
+
+    thread_id: int
+    group_id: int
+    items: tuple[int, ...]
+    people: tuple[int, ...]
+    version: tuple[object, ...] = ()
+
+
+BASIS = web.RequestKey("basis", Basis)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finished page."""
+
+    body: bytes
+    headers: dict[str, str]
+    basis: Basis
+    made_at: datetime
+    changes: int | None  # of the database, when it was last found unchanged
+
+
+def basis_of(work: Work, page: ThreadPage) -> Basis:
+    """What this page is made of, as it is in this very snapshot."""
+    items = (page.opening, *page.items)
+    who = {item.author.id for item in items if item.author is not None}
+    who.update(person.id for item in items for _, people in item.named for person in people)
+    basis = Basis(page.id, page.group.id, tuple(item.id for item in items), tuple(sorted(who)))
+    return replace(basis, version=version_of(work, basis))
+
+
+def version_of(work: Work, basis: Basis) -> tuple[object, ...]:
+    """Changes whenever anything on the page does: each of these numbers only ever grows."""
+    return (
+        threads.version_of(work, basis.thread_id),
+        visibility.epoch(work),
+        shown.versions_of(work, basis.items),
+        people.versions_of(work, (basis.group_id, *basis.people)),
+    )
+
+
+class Memory:
+    """The middleware: answers a stranger from memory, and remembers what it had to be made for them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+
+    @property
+    def middleware(self) -> Middleware:
+        """As aiohttp wants it."""
+
+        @web.middleware
+        async def remember(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._answer(request, handler)
+
+        return remember
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method != "GET" or not request.path.startswith("/g/") or session.reader_of(request) is not None:
+            return await handler(request)
+        storage = request.app[NODE].storage
+        key = (request.path_qs, languages.voice().language)
+        changes = storage.changes()  # before anything is read: what comes after it makes the page old
+        kept = self._kept.get(key)
+        if kept is not None and storage.now() - kept.made_at < FRESH:
+            unchanged = changes is not None and kept.changes == changes
+            if unchanged or await storage.read(version_of, kept.basis) == kept.basis.version:
+                self._kept[key] = replace(kept, changes=changes)
+                self._kept.move_to_end(key)
+                return _again(request, kept)
+        response = await handler(request)
+        self._keep(request, key, response, changes)
+        return response
+
+    def _keep(
+        self, request: web.Request, key: tuple[str, str], response: web.StreamResponse, changes: int | None
+    ) -> None:
+        self._kept.pop(key, None)
+        basis = request.get(BASIS)
+        own = forms.VISIT in request or "Set-Cookie" in response.headers or response.cookies
+        if basis is None or own or response.status != 200 or not isinstance(response, web.Response):
+            return
+        if not isinstance(response.body, bytes):
+            return
+        headers = {name: response.headers[name] for name in CARRIED if name in response.headers}
+        made_at = request.app[NODE].storage.now()
+        self._kept[key] = Kept(response.body, headers, basis, made_at, changes)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+
+def _again(request: web.Request, kept: Kept) -> web.Response:
+    response = web.Response(body=kept.body, headers=CIMultiDict(kept.headers))
+    look.tag_it(request, response, kept.headers["ETag"].removeprefix('W/"').removesuffix('"'))
+    return response
