@@ -110,6 +110,11 @@ def cards_of(work: Work, group_ids: Collection[int], viewer: int | None) -> dict
     return {card.id: card for card in _cards(work, viewer, SHOWN.actor_id.in_(group_ids))}
 
 
+def as_told(work: Work, group_id: int) -> GroupCard | None:
+    """The group for whoever has its join link: they see this much, even of a secret one."""
+    return next(iter(_cards(work, None, SHOWN.actor_id == group_id, told=True)), None)
+
+
 def joined(work: Work, actor_id: int) -> list[GroupCard]:
     """The groups that someone is in, by title."""
     return _cards(work, actor_id, visibility.is_member(actor_id, SHOWN.actor_id.expression))
@@ -128,7 +133,7 @@ def all_below(work: Work, group_id: int) -> list[Group]:
 SHOWN = aliased(Group)  # the group of a card, told apart from that of its threads
 
 
-def _cards(work: Work, viewer: int | None, which: ColumnElement[bool]) -> list[GroupCard]:
+def _cards(work: Work, viewer: int | None, which: ColumnElement[bool], *, told: bool = False) -> list[GroupCard]:
     parent, parent_actor, own = aliased(Group), aliased(Actor), aliased(Membership)
     members = (
         select(func.count())
@@ -157,7 +162,7 @@ def _cards(work: Work, viewer: int | None, which: ColumnElement[bool]) -> list[G
         .outerjoin(parent, and_(parent.actor_id == SHOWN.parent_id, visibility.group_seen_by(viewer, parent)))
         .outerjoin(parent_actor, parent_actor.id == parent.actor_id)
         .outerjoin(own, and_(own.group_id == SHOWN.actor_id, own.actor_id == viewer))
-        .where(visibility.group_seen_by(viewer, SHOWN), which)
+        .where(visibility.group_stands(SHOWN) if told else visibility.group_seen_by(viewer, SHOWN), which)
         .order_by(func.lower(Actor.display_name), Actor.name)
     ).all()
     return [

@@ -29,20 +29,21 @@ def group_seen_by(viewer: int | None, group: Any = Group) -> ColumnElement[bool]
     """The group stands, and is not secret or the viewer is in it. Needs Group joined, or the alias of it given."""
     not_secret: ColumnElement[bool] = group.privacy != "secret"
     if viewer is None:
-        return and_(_stands(group), not_secret)
-    return and_(_stands(group), or_(not_secret, is_member(viewer, group.actor_id)))
+        return and_(group_stands(group), not_secret)
+    return and_(group_stands(group), or_(not_secret, is_member(viewer, group.actor_id)))
 
 
 def thread_seen_by(viewer: int | None) -> ColumnElement[bool]:
     """The thread is there for the viewer: public, or they are in its group, or its guest. Needs Thread and Group."""
     public: ColumnElement[bool] = and_(Thread.private.is_(False), Group.privacy != "secret")
     if viewer is None:
-        return and_(Thread.state == VISIBLE, _stands(Group), public)
+        return and_(Thread.state == VISIBLE, group_stands(Group), public)
     theirs = or_(is_member(viewer, Thread.group_id.expression), is_guest(viewer, Thread.id.expression))
-    return and_(Thread.state == VISIBLE, _stands(Group), or_(public, theirs))
+    return and_(Thread.state == VISIBLE, group_stands(Group), or_(public, theirs))
 
 
-def _stands(group: Any) -> ColumnElement[bool]:
+def group_stands(group: Any) -> ColumnElement[bool]:
+    """The group was neither deleted nor suspended, whoever may see it."""
     actor = aliased(Actor)  # of its own, whatever else the query joins
     return exists(select(actor.id).where(actor.id == group.actor_id, actor.state == "active").correlate(group))
 

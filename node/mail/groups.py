@@ -1,5 +1,6 @@
 """What is written about groups: invitations, requests to be let in and their answers."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from node.forum import events
@@ -18,7 +19,7 @@ def send_invitation(work: Work, it: events.Invited) -> None:
         return
     group = people.by_id(work, invitation.group_id)
     inviter = it.inviter.display_name or it.inviter.name if it.inviter is not None else writing.node_name(work)
-    values = {"inviter": inviter, "words": invitation.words, "till": invitation.expires_at}
+    values: dict[str, Any] = {"inviter": inviter, "words": invitation.words, "till": invitation.expires_at}
     values |= {"link": f"/invitations/{it.secret}"}
     if invitation.thread_id is not None:
         values["thread"] = threads.by_id(work, invitation.thread_id).title

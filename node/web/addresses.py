@@ -1,7 +1,10 @@
 """The addresses of pages: where a group, a person, a thread and an item are shown."""
 
 import re
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
+
+from aiohttp import web
 
 from storage import tags
 from storage.people import Person
@@ -48,6 +51,17 @@ def item_place(number: int, *, on_first_page: bool = False) -> str:
 def reply_path(page: str, number: int) -> str:
     """The place of item #number on its thread's page, with the composer open below it."""
     return f"{page}?reply={number}" if number == 0 else f"{page}?at={number}&reply={number}#c-{number}"
+
+
+Answer = TypeVar("Answer", bound=web.StreamResponse)
+
+
+def unseen(response: Answer) -> Answer:
+    """An answer at an address that is a secret: it is told to no other site, kept nowhere, found by nobody."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def interact_path(object_uri: str, intent: str) -> str:

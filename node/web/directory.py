@@ -9,9 +9,9 @@ from node.languages import gettext as _
 from node.node import NODE
 from node.web import look, session
 from node.web.look import Head
-from node.web.session import Reader
 from storage import groups
 from storage.groups import GroupCard, Listed
+from storage.sessions import Known as Reader
 from storage.work import Work
 
 PAGE = 50  # groups, not counting their parts

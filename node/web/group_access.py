@@ -5,14 +5,15 @@ from datetime import datetime
 
 from aiohttp import web
 
-from node.forum.errors import NotAllowed, NotFound
+from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
+from node.forum.text import TextRefused
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, session
-from node.web.session import Reader
+from node.web import addresses, errors, session
 from storage import groups, invitations, reports
 from storage.groups import GroupCard
 from storage.schema import Actor, Group
+from storage.sessions import Known as Reader
 from storage.work import Work
 
 MODERATORS = ("admin", "moderator")
@@ -96,12 +97,27 @@ async def for_moderators(request: web.Request) -> Access:
 async def for_admins(request: web.Request) -> Access:
     """The same, for its admins alone."""
     session.must_be_signed_in(request)
-    found = await of(request)
-    if not found.administers:
-        raise NotAllowed(_("Only admins of this group may do this."))
-    return found
+    return must_administer(await of(request))
 
 
 def rows(work: Work, access: Access, reader: Reader) -> tuple[Group, Actor]:
     """The group's row and the reader's, inside a transaction."""
     return work.get_one(Group, access.card.id), work.get_one(Actor, reader.id)
+
+
+def must_administer(found: Access | None) -> Access:
+    """The group, for its admins alone; who does not see it is not told that it is there."""
+    if found is None:
+        raise NotFound(_("There is no such group here, or it is not public."))
+    if not found.administers:
+        raise NotAllowed(_("Only admins of this group may do this."))
+    return found
+
+
+def problems(refusal: Refusal | TextRefused, words: str = "form") -> dict[str, str]:
+    """What is wrong with a form, by the field that it is about; `words` is the field that holds long text."""
+    if isinstance(refusal, NotFound):
+        raise refusal  # it is not there, whatever the form says
+    if isinstance(refusal, TextRefused):
+        return {words: str(refusal)}
+    return {(refusal.field if isinstance(refusal, Invalid) else None) or "form": errors.said(refusal)}

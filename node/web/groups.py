@@ -13,11 +13,11 @@ from node.node import NODE
 from node.web import addresses, errors, group_access, look, old_addresses, session, threads
 from node.web.group_access import Access
 from node.web.look import Head
-from node.web.session import Reader
 from storage import groups, members, pages
 from storage.groups import GroupCard
 from storage.members import Page
 from storage.pages import ThreadCard
+from storage.sessions import Known as Reader
 from storage.work import Work
 
 LATEST = 12  # threads on the home page: a look, not an archive
