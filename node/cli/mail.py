@@ -1,6 +1,7 @@
 """Mail at the console: what waits, what was sent, what failed, what it says, and whether it can be sent at all."""
 
 import asyncio
+import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -69,7 +70,7 @@ def list_mails(console: Console, limit: int) -> None:
     files = _files(console.settings())
     rows = [_line(row, files) for row in console.read(lambda work: mails.listed(work, limit))]
     rows += [_line_of_file(uid, file) for uid, file in files.items() if uid not in {row.uid for row in rows}]
-    rows = sorted(rows, key=lambda row: row.uid, reverse=True)[:limit]
+    rows = sorted(rows, key=lambda row: _age(row.uid), reverse=True)[:limit]
     console.table(
         rows,
         ("uid", "kind", "to", "state", "written", "tries", "next try", "file or last error"),
@@ -104,8 +105,8 @@ def show(console: Console, uid: str | None) -> None:
     settings = console.settings()
     files = _files(settings)
     waiting = console.read(lambda work: _words_of(work, uid, settings))
-    if uid is None and files and (waiting is None or max(files) > waiting.uid):
-        uid = max(files)  # uids are in order of time
+    if uid is None:
+        uid = max([*files, *([waiting.uid] if waiting is not None else [])], key=_age, default=None)
     shown = _shown(uid, "sent", _read(files[uid]), files[uid]) if uid in files else waiting
     if shown is None:
         raise Trouble(f"there is no mail {uid}" if uid else "there is no mail yet")
@@ -154,6 +155,14 @@ def test(console: Console, address: str) -> None:
 def _files(settings: Settings) -> dict[str, Path]:
     """The mails in the folder of development, by uid."""
     return {file.stem.rpartition("-")[2]: file for file in sending.folder(settings).glob("*.eml")}
+
+
+def _age(uid: str) -> bytes:
+    """What puts uids in the order of their making, which their letters do not: UUIDv7 in base32."""
+    try:
+        return base64.b32decode(uid.upper() + "=" * (-len(uid) % 8))
+    except ValueError:
+        return b""  # somebody else put a file there
 
 
 def _line(row: mails.Listed, files: dict[str, Path]) -> Line:
