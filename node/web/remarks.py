@@ -113,7 +113,7 @@ async def _answered(request: web.Request, reader: Reader, given: str, *, source:
     """What is answered; or the page that says why there is nothing to answer, with the words that were written."""
     address = finding.address_in(given)
     error = _("That is not the address of a post.")
-    status = 422
+    status = 422 if given or source else 200
     if address is not None:
         try:
             found = await finding.look_up(request, reader, address)
@@ -132,7 +132,7 @@ async def _answered(request: web.Request, reader: Reader, given: str, *, source:
     head = Head(title=_("Answer something of another server"), indexed=False)
     return look.page(
         request, "remark_to.html", head, status=status, to=given[: finding.LONGEST], source=source,
-        errors={"to": error} if given else {},
+        errors={"to": error} if status != 200 else {},
     )  # fmt: skip
 
 

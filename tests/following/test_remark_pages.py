@@ -58,8 +58,8 @@ async def test_the_form_shows_what_is_answered_and_says_where_it_goes(
 
     assert "Who has a ladder?" in page.text
     assert (
-        "It goes to @maria@mastodon.test, to the group @tools@lemmy.test, to bob@victim.test and cleo@nodebb.test,"
-        " who are named in what you answer, and to your 2 followers." in page.text
+        "It goes to @maria@mastodon.test, to the group @tools@lemmy.test, to bob@victim.test and cleo@nodebb.test"
+        " (named in what you answer), and to your 2 followers." in page.text
     )
     await say(ana, note["id"], "I *do*.")
     await node.settle()
