@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from storage import threads, visibility
-from storage.people import Person, as_person
+from storage.people import Person, as_person, path_name
 from storage.schema import Act, Actor, Block, Comment, Group, Notice, Thread
 from storage.work import Work
 
@@ -80,12 +80,12 @@ def places_of(work: Work, uris: set[str], viewer: int | None) -> dict[str, Place
     }
     of_ours = {f"{work.origin}/post/{uid}": uid for uid in _uids(work, uris)}
     rows = work.execute(
-        threads.with_thread(select(Comment.uri, Comment.number, Thread, Actor.name))
+        threads.with_thread(select(Comment.uri, Comment.number, Thread, Actor.uri))
         .join(Actor, Actor.id == Thread.group_id)
         .where(Comment.uri.in_(uris - found.keys()), visibility.thread_seen_by(viewer))
     ).all()
     by_thread = work.execute(
-        select(Thread, Actor.name)
+        select(Thread, Actor.uri)
         .join(Group, Group.actor_id == Thread.group_id)
         .join(Actor, Actor.id == Thread.group_id)
         .where(Thread.uid.in_(of_ours.values()), visibility.thread_seen_by(viewer))
@@ -106,7 +106,7 @@ def _moved_place(work: Work, thread: Thread, group: str, number: int) -> threads
     opening = work.scalar(select(Comment.state).where(Comment.thread_id == thread.id, Comment.number == 0))
     shown = opening == visibility.VISIBLE
     slug = thread.slug if shown else threads.SLUG_OF_THE_GONE
-    return threads.MovedPlace(group, thread.uid, slug, thread.title if shown else "", number)
+    return threads.MovedPlace(path_name(group), thread.uid, slug, thread.title if shown else "", number)
 
 
 # ------------------------------------------------------------------ blocks and notices

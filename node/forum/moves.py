@@ -1,12 +1,14 @@
 """Threads that move to another group, and branches that become threads of their own."""
 
+from dataclasses import dataclass
+
 from node.forum import items, rules, text, threads, upkeep
-from node.forum.errors import Invalid, NotAllowed, NotFound
+from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
 from node.forum.events import BranchSplit, ThreadMoved
-from storage import branches, moderation, people
+from storage import branches, groups, moderation, people
 from storage import threads as stored_threads
 from storage.branches import NewPlace, Placed
-from storage.schema import Actor, Comment, Group
+from storage.schema import Actor, Comment, Group, Thread
 from storage.work import Work
 
 
@@ -24,7 +26,7 @@ def move_thread(work: Work, mover: Actor | None, thread_id: int, target: Group, 
     origin = work.get_one(Group, thread.group_id)
     if origin.privacy == "secret" and target.privacy != "secret":
         raise NotAllowed("What was said in a secret group stays among its members, or moves to another secret group.")
-    private = thread.private or target.privacy == "secret" or target.threads == "private"
+    private = _is_private_in(thread, target)
     if mover is not None:
         rules.may_start(work, mover, target, private=private)
     else:
@@ -113,3 +115,35 @@ def _places(branch: list[Placed], root_id: int, opening: Comment) -> list[NewPla
             places.append(NewPlace(it.id, parent_id, numbers[it.id], *below))
             waiting.append((it.id, *below))
     return places
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A group to which a thread may be moved."""
+
+    id: int
+    name: str
+    title: str
+    privacy: str
+    threads_are: str  # public, private, either
+
+
+def targets(work: Work, mover: Actor, thread_id: int) -> list[Target]:
+    """The groups to which the mover may move the thread, by their titles."""
+    thread = stored_threads.by_id(work, thread_id)
+    origin = work.get_one(Group, thread.group_id)
+    found = []
+    for card in groups.joined(work, mover.id):
+        target = work.get_one(Group, card.id)
+        if target.actor_id == thread.group_id or (origin.privacy == "secret" and target.privacy != "secret"):
+            continue
+        try:
+            rules.may_start(work, mover, target, private=_is_private_in(thread, target))
+        except Refusal:
+            continue
+        found.append(Target(card.id, card.name, card.title, target.privacy, target.threads))
+    return found
+
+
+def _is_private_in(thread: Thread, target: Group) -> bool:
+    return thread.private or target.privacy == "secret" or target.threads == "private"

@@ -3,7 +3,7 @@
 from node.forum import markup, rules
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import Reported
-from storage import accounts, moderation, people, reports, threads
+from storage import moderation, people, reports, threads
 from storage.schema import Actor, Comment, Report
 from storage.work import Work
 
@@ -90,15 +90,14 @@ def resolve(work: Work, moderator: Actor | None, report_id: int, words: str) -> 
 
 
 def may_see(work: Work, actor: Actor | None, group_id: int | None) -> bool:
-    """Reports of a group are for its moderators, the others for the admins of the node."""
+    """Reports of a group are for its moderators, and all of them for the admins of the node."""
     if actor is None:
         return True
     if actor.state != "active":
         return False
-    if group_id is not None:
-        return reports.moderates(work, actor.id, group_id)
-    account = accounts.of(work, actor.id)
-    return account is not None and account.admin
+    if group_id is not None and reports.moderates(work, actor.id, group_id):
+        return True
+    return rules.runs_the_node(work, actor)
 
 
 def _for_whom(work: Work, comment: Comment) -> int | None:
