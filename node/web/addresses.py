@@ -50,7 +50,7 @@ def item_place(number: int, *, on_first_page: bool = False) -> str:
 
 def reply_path(page: str, number: int) -> str:
     """The place of item #number on its thread's page, with the composer open below it."""
-    return f"{page}?reply={number}" if number == 0 else f"{page}?at={number}&reply={number}#c-{number}"
+    return f"{page}?reply={number}#compose"
 
 
 Answer = TypeVar("Answer", bound=web.StreamResponse)
@@ -58,7 +58,8 @@ Answer = TypeVar("Answer", bound=web.StreamResponse)
 
 def unseen(response: Answer) -> Answer:
     """An answer at an address that is a secret: it is told to no other site, kept nowhere, found by nobody."""
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # Not no-referrer: browsers send "Origin: null" with the forms of such a page, and we take none that says so.
+    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -11,9 +11,10 @@ from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses, session
 from node.web.look import Head
-from storage import pages, people
+from storage import pages, people, remarks
 from storage.pages import Said
 from storage.people import Person
+from storage.remarks import Said as Remark
 from storage.work import Work
 
 LATEST = 30  # of what someone said
@@ -31,6 +32,7 @@ class PersonPage:
     indexable: bool
     language: str | None
     fields: tuple[Field, ...] = ()
+    elsewhere: tuple[Remark, ...] = ()  # said on other servers
     deactivated: bool = False  # they take a break: their name stands, and nothing else
 
 
@@ -80,4 +82,5 @@ def find(work: Work, name: str, *, viewer: int | None) -> PersonPage | Gone | No
         hidden = replace(shown, summary="")
         return PersonPage(hidden, (), followers, False, actor.language, deactivated=True)
     said = tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST))
-    return PersonPage(shown, said, followers, actor.indexable, actor.language, profiles.fields(actor))
+    elsewhere = tuple(remarks.said_by(work, actor.id, limit=LATEST)[0])
+    return PersonPage(shown, said, followers, actor.indexable, actor.language, profiles.fields(actor), elsewhere)

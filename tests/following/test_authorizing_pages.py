@@ -193,11 +193,11 @@ async def test_what_is_here_already_leads_to_its_place(node: Moot, world: Script
     world.requests.clear()
 
     opening = await ana.get(there(thread))
-    assert opening.status == 303 and opening.location.endswith("-tools?reply=0")
-    page = opening.location.removesuffix("?reply=0")
+    assert opening.status == 303 and opening.location.endswith("-tools?reply=0#compose")
+    page = opening.location.removesuffix("?reply=0#compose")
     for address in (note["id"], note["url"]):
-        assert (await ana.get(there(address))).location == f"{page}?at=1&reply=1#c-1"
-    assert (await ana.get(there(ours))).location == f"{page}?at=2&reply=2#c-2"
+        assert (await ana.get(there(address))).location == f"{page}?reply=1#compose"
+    assert (await ana.get(there(ours))).location == f"{page}?reply=2#compose"
     assert (await ana.get(there(f"{node.origin}{page}?at=2"))).location == f"{page}?at=2"
     assert (await ana.get(there(f"{node.origin}/g/garden"))).location == "/g/garden"
     assert (await ana.get(there("@garden@node.test"))).location == "/g/garden"

@@ -99,6 +99,8 @@ async def test_an_answer_is_said_once_and_has_a_page_of_its_own(
     )
     assert (await node.document(first))["inReplyTo"] == note["id"]
     assert "To Maria" in (await ana.page("/following?view=mine")).links()
+    for browser in (ana, Browser(node)):
+        assert (await browser.page("/u/ana")).links()["To Maria"] == first
 
 
 async def test_a_preview_says_nothing(node: Moot, ana: Browser, maria: ScriptedActor, world: ScriptedServer) -> None:
@@ -206,6 +208,6 @@ async def test_what_is_here_is_answered_in_its_thread(node: Moot, ana: Browser) 
     await node.group("garden", "ana")
     thread = await node.start("ana", "garden", "Tools")
     answer = await ana.get(f"/remarks/new?to={quote(thread, safe='')}")
-    assert answer.status == 303 and answer.location.endswith("?reply=0")
+    assert answer.status == 303 and answer.location.endswith("?reply=0#compose")
     refused = await ana.post("/remarks/new", {"to": thread, "source": "Long thoughts"})
     assert refused.status == 422 and "Long thoughts" in refused.source
