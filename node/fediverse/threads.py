@@ -152,7 +152,9 @@ def receive_create(work: Work, activity: Activity, sender: Actor, gathered: Gath
     if parent is not None:
         return _receive_reply(work, sender, said, parent)
     if said.in_reply_to is not None:
-        return _receive_followed(work, activity, sender, gathered, "It answers nothing that is here.")
+        if (kept := _receive_followed(work, activity, sender, gathered)) is not None:
+            return kept
+        raise NotFound("It answers nothing that is here.")
     return _receive_thread(work, activity, sender, gathered)
 
 
@@ -244,13 +246,10 @@ def _receive_reply(work: Work, sender: Actor, said: Said, parent: Comment) -> st
     return f"comment {comment.uid}"
 
 
-def _receive_followed(work: Work, activity: Activity, sender: Actor, gathered: Gathered, otherwise: str) -> str:
+def _receive_followed(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str | None:
     """What has no place in a thread here is kept for those who follow its author, or the group it came through."""
     edited = activity.type == "Update"
-    kept = following.receive(work, sender, gathered.said, edited=edited, passed_on_by=gathered.passed_on_by)
-    if kept is None:
-        raise NotFound(otherwise)
-    return kept
+    return following.receive(work, sender, gathered.said, edited=edited, passed_on_by=gathered.passed_on_by)
 
 
 def _receive_thread(work: Work, activity: Activity, sender: Actor, gathered: Gathered) -> str:
@@ -261,7 +260,9 @@ def _receive_thread(work: Work, activity: Activity, sender: Actor, gathered: Gat
     actor = next((actor for actor in found if actor is not None and actor.kind == "group"), None)
     group = groups.by_id(work, actor.id) if actor is not None else None
     if actor is None or group is None or actor.state != "active" or group.privacy == "secret":
-        return _receive_followed(work, activity, sender, gathered, "It answers nothing here and mentions no group.")
+        if (kept := _receive_followed(work, activity, sender, gathered)) is not None:
+            return kept
+        raise NotFound("It answers nothing here and mentions no group.")
     title = said.title or text.title_of(said.words.html, drop_handle=actor.handle) or f"By {sender.handle}"
     try:
         opening = forum_threads.start_thread(work, sender, group, title, said.words, elsewhere=said.elsewhere)

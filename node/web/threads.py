@@ -41,13 +41,6 @@ class Place:
         return self.page + addresses.item_place(self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The page on another server that an item of ours answers."""
-
-    address: str
-
-
 # ------------------------------------------------------------------ the page
 
 
@@ -84,8 +77,8 @@ async def _lead_to(request: web.Request, *, opening: bool) -> web.StreamResponse
     raise web.HTTPSeeOther(found.address)
 
 
-def place_of_uid(work: Work, uid: str, *, viewer: int | None, opening: bool) -> Place | Elsewhere | Gone | None:
-    """Where the item of that uid is shown; for what was said in a thread of another server, that server's page."""
+def place_of_uid(work: Work, uid: str, *, viewer: int | None, opening: bool) -> Place | Gone | None:
+    """Where the item of that uid is shown."""
     comment = threads.comment_by_uid(work, uid)
     if comment is None and not opening:
         return _place_of_remark(work, uid)
@@ -94,14 +87,12 @@ def place_of_uid(work: Work, uid: str, *, viewer: int | None, opening: bool) -> 
     return place_of(work, comment.thread_id, comment.number, viewer=viewer)
 
 
-def _place_of_remark(work: Work, uid: str) -> Elsewhere | Gone | None:
+def _place_of_remark(work: Work, uid: str) -> Gone | None:
+    """What stands of a remark that is not shown: that its author deleted it."""
     remark = remarks.by_uid(work, uid)
-    if remark is None or people.by_id(work, remark.author_id).state == "suspended":
+    if remark is None or remark.state != "deleted" or people.by_id(work, remark.author_id).state == "suspended":
         return None
-    if remark.state == "deleted":
-        return Gone(words=_("Its author deleted this."))
-    page = addresses.web_address(remark.answered_page)
-    return Elsewhere(page) if page is not None else None
+    return Gone(words=_("Its author deleted this."))
 
 
 def place_of(work: Work, thread_id: int, number: int, *, viewer: int | None) -> Place | Gone | None:
