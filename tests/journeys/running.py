@@ -255,7 +255,8 @@ def _parse(file: Path) -> Mail:
     plain, html = message.get_body(("plain",)), message.get_body(("html",))
     assert plain is not None and html is not None, "every mail is text and HTML"
     [to] = message["To"].addresses
-    return Mail(f"{to.username}@{to.domain}", str(message["Subject"]), plain.get_content(), html.get_content())
+    words = plain.get_content().replace("\r\n", "\n")
+    return Mail(f"{to.username}@{to.domain}", str(message["Subject"]), words, html.get_content())
 
 
 @asynccontextmanager
