@@ -20,7 +20,7 @@ from node.fediverse.documents import Documents
 from node.fediverse.hosts import Remembered
 from node.fediverse.keys import Keyring, MakeKey, load_secret
 from node.fediverse.network import Fediverse
-from node.forum import people
+from node.forum import people, text
 from node.node import NODE, Node
 from node.passwords import Passwords
 from node.sealing import Sealing
@@ -74,7 +74,7 @@ async def opened(
     secret = load_secret(settings)
     keyring = Keyring(storage, secret, make=make_key)
     try:
-        actor_id = await storage.write(settle_in, settings.name)
+        actor_id = await storage.write(settle_in, settings.name, settings.language)
 
         async def own_signer() -> Signer:
             return await keyring.signer(actor_id)
@@ -103,7 +103,7 @@ async def opened(
         passwords.close()
 
 
-def settle_in(work: Work, name: str) -> int:
+def settle_in(work: Work, name: str, language: str) -> int:
     """Has the node's own actor there, and refuses the database of a node with another address."""
     origin = work.get(Fact, "origin")
     if origin is None:
@@ -114,7 +114,11 @@ def settle_in(work: Work, name: str) -> int:
             f"follows it knows it by that address"
         )
     actor = stored_people.by_uri(work, f"{work.origin}/actor")
-    return actor.id if actor is not None else people.make_node_actor(work, name).id
+    if actor is None:
+        actor = people.make_node_actor(work, name)
+    # Both may be others since the last start, and mails ask for them.
+    actor.display_name, actor.language = text.clean_name(name, 100), language
+    return actor.id
 
 
 def make_app(parts: Parts) -> web.Application:

@@ -42,7 +42,7 @@ def tell_known(work: Work, it: events.SignUpKnown) -> None:
     if it.actor is not None:
         _write(work, "sign_up_known", it.actor, it.email)
     else:
-        writing.write(work, "sign_up_known", to_address=it.email)
+        writing.write(work, "sign_up_known", to_address=it.email, waits=True)
 
 
 def tell_admins(work: Work, it: events.SignUpWaits) -> None:

@@ -87,15 +87,19 @@ def write(
 ) -> None:
     """Writes a mail and owes it from this transaction on; the worker hears of it once that is durable.
 
-    `actor_id` is whom of ours it is to; `language` and `zone` are theirs; `values` are those of the kind.
+    `actor_id` is whom of ours it is to; `language` and `zone` are theirs, else it is in the language of the node;
+    `values` are those of the kind.
     """
     address = emails.address(to_address)  # nothing in it can end a header or a command (XSS-08)
     name = "" if KINDS[kind].to_strangers else text.clean_name(to_name, NAME)
     for header, value in (headers or {}).items():
         if not re.fullmatch(r"[A-Za-z0-9-]+", header) or re.search(r"[\x00-\x1f\x7f]", value):
             raise ValueError(f"{header} cannot be a header of a mail")
-    node = node_name(work)
-    written = compose(kind, node=node, origin=work.origin, to_name=name, language=language, zone=zone, **values)
+    node = people.by_uri(work, f"{work.origin}/actor")
+    written = compose(
+        kind, node=node_name(work), origin=work.origin, to_name=name,
+        language=language or (node.language if node is not None else None), zone=zone, **values,
+    )  # fmt: skip
     mails.queue(
         work, kind=kind, to_address=address, to_name=name, actor_id=actor_id, subject=written.subject,
         text=written.text, html=written.html, headers=headers,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import html5lib
 import pytest
 
+from node import languages
+from node.app import opened, settle_in
 from node.forum.errors import Invalid
 from node.forum.events import MailQueued
 from node.mail import messages, writing
@@ -276,12 +280,45 @@ async def test_a_mail_that_is_written_wakes_the_worker(node: Moot) -> None:
     await node.node.mails_wait.wait()
 
 
+@pytest.fixture
+def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A language that one sentence is translated into."""
+    (tmp_path / "eo").mkdir()
+    (tmp_path / "eo" / "folkmoot.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+        'msgid "A new password for %(node)s"\nmsgstr "Nova pasvorto por %(node)s"\n'
+    )
+    monkeypatch.setattr("node.languages.FOLDER", tmp_path)
+    remembered = (languages.available, languages._translations, languages._voice)
+    for known in remembered:
+        known.cache_clear()
+    yield
+    for known in remembered:
+        known.cache_clear()
+
+
+async def test_whose_language_is_not_known_gets_that_of_the_node(storage: Storage, esperanto: None) -> None:
+    await storage.write(settle_in, "Muelejo", "eo")
+
+    for language in (None, "en"):
+        await storage.write(writing.write, "reset", to_address="ana@coop.example", language=language, link="/reset/1")
+
+    subjects = {mail.subject for mail in await storage.write(mails.claim, "here", 2)}
+    assert subjects == {"Nova pasvorto por Muelejo", "A new password for Muelejo"}
+
+
 async def test_a_mail_knows_what_the_node_is_called(node: Moot) -> None:
     await node.storage.write(writing.write, "reset", to_address="ana@coop.example", link="/reset/1")
 
     mail = await node.storage.read(mails.newest)
     assert mail is not None
     assert mail.subject == f"A new password for {node.node.settings.name}"
+
+
+async def test_a_node_that_was_renamed_writes_under_its_new_name(tmp_path: Path) -> None:
+    for name in ("Mill Lane", "Mill Lane & Bridge Street"):
+        async with opened(Settings(origin=ORIGIN, name=name, data=tmp_path)) as parts:
+            assert await parts.node.storage.read(writing.node_name) == name
 
 
 # ------------------------------------------------------------------ the message
