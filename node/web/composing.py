@@ -57,6 +57,8 @@ async def reply(request: web.Request) -> web.StreamResponse:
             return _json({"error": words}, status=422)
         written = Written(source, errors={"source": words}, nonce=written.nonce)
         return await _show_again(request, uid, form, written, status=422)
+    except NotFound:
+        return _give_back(request, form, 404)
     if _wants_json(request):
         return _json({"led_to": posted.led_to, "uid": posted.uid, "came": posted.came})
     return forms.see(posted.led_to)
@@ -116,8 +118,10 @@ async def _show_again(
     found = await request.app[NODE].storage.read(
         _find_again, uid, view if view in conversation.VIEWS else "tree", reader.id, written
     )
-    if found is None or isinstance(found[0], conversation.Gone):
-        return _give_back(request, form)
+    if found is None:
+        return _give_back(request, form, 404)
+    if found[0].composer is None:
+        return _give_back(request, form, 403)
     return conversation.render(request, *found, status=status)
 
 
@@ -127,17 +131,16 @@ def _find_again(work: Work, uid: str, view: str, viewer: int, written: Written) 
         return None
     wanted = Wanted(view, at=comment.number or None, reply=comment.number)
     found = conversation.find_for(work, threads.by_id(work, comment.thread_id).uid, wanted, viewer, written)
-    if not isinstance(found, Found):
-        return None
-    if found.composer is None:
-        raise NotFound("There is no such item.")
-    return found, wanted
+    return (found, wanted) if isinstance(found, Found) else None
 
 
-def _give_back(request: web.Request, form: Form) -> web.Response:
+def _give_back(request: web.Request, form: Form, status: int) -> web.Response:
+    """The words alone, where there is nothing (any more) that they could answer."""
+    if _wants_json(request):
+        return _json({"error": _("There is no such item here, or it is not public.")}, status=status)
     head = Head(title=_("Your words are still here"), indexed=False)
     response = look.page(
-        request, "kept.html", head, status=404, why="gone", action=request.path_qs, fields=forms.to_give_back(form),
+        request, "kept.html", head, status=status, why="gone", action=request.path_qs, fields=forms.to_give_back(form),
         signed_in=True,
     )  # fmt: skip
     response.headers["Cache-Control"] = "no-store"

@@ -115,7 +115,8 @@ async def show_fragment(request: web.Request) -> web.StreamResponse:
         raise NotFound(_("There is no such item here, or it is not public."))
     values = conversation.values_of(request, found)
     items = found.page.items or (found.page.opening,)
-    branch = tree.Branch(items[0], says_whom=False)
+    # Where an item does not stand below what it answers, it says so.
+    branch = tree.Branch(items[0], says_whom="whom" in request.query and bool(items[0].parent_number))
     response = look.page(
         request, "fragment.html", Head(title="", hue=found.page.group.hue, indexed=False), branch=branch,
         composer=None, **values,
