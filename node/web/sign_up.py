@@ -24,7 +24,7 @@ async def show_sign_up(request: web.Request) -> web.StreamResponse:
         return forms.see(forms.path_within(where) if any(given.values()) else "/")
     mode, way = await request.app[NODE].storage.read(_way, request.app[NODE].settings.sign_up, given)
     try:
-        sign_ups.must_be_open(mode, way)
+        _must_be_open(request, mode, way)
     except NotAllowed as refusal:
         return _closed(request, refusal)
     return _page(request, mode, way, {name: "" for name in FIELDS} | given | {"email": way.email or ""})
@@ -33,6 +33,13 @@ async def show_sign_up(request: web.Request) -> web.StreamResponse:
 def _way(work: Work, mode: str, given: dict[str, str]) -> tuple[str, WayIn]:
     way = sign_ups.way_in(work, invitation=given["invitation"], join=given["join"])
     return sign_ups.mode_now(work, mode), way
+
+
+def _must_be_open(request: web.Request, mode: str, way: WayIn) -> None:
+    """An address is proved by mail: a node that sends none lets in only whom it need not ask."""
+    sign_ups.must_be_open(mode, way)
+    if way.email is None and not entrance.mails_go_out(request.app[NODE]):
+        raise NotAllowed("This node sends no mail yet, so nobody can sign up. Ask whoever runs it for a link.")
 
 
 def _closed(request: web.Request, refusal: NotAllowed) -> web.Response:
@@ -62,7 +69,7 @@ async def sign_up(request: web.Request) -> web.StreamResponse:
     given = {name: form.text(name) for name in FIELDS}
     mode, way = await node.storage.read(_way, node.settings.sign_up, given)
     try:
-        sign_ups.must_be_open(mode, way)
+        _must_be_open(request, mode, way)
         application = _read(form, given)
         password = _password(form, given)
         # What is wrong with the form is told at once, and counts as no try.
