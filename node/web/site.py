@@ -13,6 +13,8 @@ YEAR = 365 * 86400  # seconds; a file's address changes with its content
 ROBOTS = """User-agent: *
 Disallow: /interact
 Disallow: /inbox
+Disallow: /invitations/
+Disallow: /join/
 """
 
 
