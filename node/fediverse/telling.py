@@ -91,7 +91,7 @@ def invite(work: Work, invitation: Invitation, secret: str, invited: Actor, invi
         f'<p>See who asks, and accept, here: <a href="{link}">{link}</a></p>'
         "<p>The link is for you alone, and works for two weeks.</p>"
     )
-    note = {
+    note: Document = {
         "id": f"{work.origin}/comment/{work.mint()}",
         "type": "Note",
         "attributedTo": group.uri,
