@@ -54,9 +54,28 @@ def history(work: Work, uid: str, viewer: int | None, *, before: int | None = No
     if row is None:
         return None
     comment, thread = row
-    total = 1 + (work.scalar(select(func.count()).where(Revision.comment_id == comment.id)) or 0)
+    total = count(work, comment.id)
     end = min(total, before - 1) if before is not None else total
-    start = max(0, end - limit)
+    wordings = _between(work, comment, thread, total, max(0, end - limit), end)
+    author = work.get(Actor, comment.author_id) if comment.author_id is not None else None
+    return History(
+        comment.id, comment.uid, comment.uri, comment.number, author is not None and author.local,
+        comment.source_type == "text/markdown", comment.language, thread.id, total, wordings,
+    )  # fmt: skip
+
+
+def wordings(work: Work, comment: Comment) -> tuple[Wording, ...]:
+    """All that an item ever said, whoever may read it: for whoever sits at the console."""
+    total = count(work, comment.id)
+    return _between(work, comment, work.get_one(Thread, comment.thread_id), total, 0, total)
+
+
+def count(work: Work, comment_id: int) -> int:
+    """How many wordings there are of an item."""
+    return 1 + (work.scalar(select(func.count()).where(Revision.comment_id == comment_id)) or 0)
+
+
+def _between(work: Work, comment: Comment, thread: Thread, total: int, start: int, end: int) -> tuple[Wording, ...]:
     # Each row keeps what it replaced; who wrote that, when and why, stands on the row before it.
     kept = list(
         work.scalars(
@@ -64,7 +83,7 @@ def history(work: Work, uid: str, viewer: int | None, *, before: int | None = No
             .where(Revision.comment_id == comment.id)
             .order_by(Revision.id)
             .offset(max(0, start - 1))
-            .limit(limit + 2)
+            .limit(end - start + 2)
         )
     )
     first_kept = max(0, start - 1)
@@ -84,11 +103,7 @@ def history(work: Work, uid: str, viewer: int | None, *, before: int | None = No
                 note=causing.note if causing is not None else "",
             )
         )
-    author = people.get(comment.author_id or 0)
-    return History(
-        comment.id, comment.uid, comment.uri, comment.number, author is not None and author.local,
-        comment.source_type == "text/markdown", comment.language, thread.id, total, tuple(wordings),
-    )  # fmt: skip
+    return tuple(wordings)
 
 
 def _people(work: Work, ids: set[int | None]) -> dict[int, Person]:

@@ -1,21 +1,19 @@
-"""Threads and comments at the console."""
+"""Threads at the console."""
 
 import re
+from collections.abc import Callable
 from typing import TextIO
 
 import click
 
 from node.app import Parts
 from node.cli import finding
-from node.cli.console import Console, Trouble, long_text, verb
-from node.forum import text, upkeep
+from node.cli.console import Console, long_text, verb
+from node.forum import moves, tags, text, upkeep
 from node.forum import threads as forum_threads
 from node.forum.errors import NotFound
 from storage import console as seen
-from storage import people
-from storage import threads as stored_threads
 from storage.console import ItemRow, ThreadRow
-from storage.schema import Actor, Comment
 from storage.work import Work
 
 ELSEWHERE = re.compile(r"(?<![\w@/.])@([\w.-]+@[\w.:-]+\w)")
@@ -28,21 +26,11 @@ FILE = click.option("--file", type=click.File(encoding="utf-8"), help="A file wi
 
 @click.group()
 def thread() -> None:
-    """Start threads, read them, lock them.
+    """Start threads, read them; lock, pin, move and split them.
 
     \b
     Example:
       folkmoot thread start garden --author ana --title "Beans?" --text "Where shall they go?"
-    """
-
-
-@click.group()
-def comment() -> None:
-    """Answer, edit and take away.
-
-    \b
-    Example:
-      folkmoot comment add https://moot.example/post/01abc --author ben --text "By the wall."
     """
 
 
@@ -54,6 +42,8 @@ def comment() -> None:
 @FILE
 @click.option("--language", help="Language of the text, such as en.")
 @click.option("--private", is_flag=True, help="For members of the group alone; it never leaves this node.")
+@click.option("--tag", "given_tags", multiple=True, help="A tag; as often as you like.")
+@click.option("--whiteboard", is_flag=True, help="Let members of the group edit its opening.")
 def start(
     console: Console,
     group: str,
@@ -63,6 +53,8 @@ def start(
     file: TextIO | None,
     language: str | None,
     private: bool,
+    given_tags: tuple[str, ...],
+    whiteboard: bool,
 ) -> None:
     """Start a thread in a group. The text comes from --text, --file or standard input.
 
@@ -80,7 +72,9 @@ def start(
             found, _ = finding.our_group(work, group)
             words = forum_threads.compose(work, source, language=language)
             writer = finding.our_person(work, author)
-            opening = forum_threads.start_thread(work, writer, found, title, words, private=private)
+            opening = forum_threads.start_thread(
+                work, writer, found, title, words, private=private, given_tags=given_tags, whiteboard=whiteboard
+            )
             return _row(work, opening.thread_id)
 
         return await console.write_in(parts, act)
@@ -145,13 +139,124 @@ def lock(console: Console, thread: str, reason: str, reopen: bool) -> None:
       folkmoot thread lock https://moot.example/g/garden/01abc-beans --reason "decided"
     """
 
+    row = _tend(console, thread, lambda work, id: upkeep.lock_thread(work, None, id, reason, locked=not reopen))
+    console.answer(row, f"“{row.title}” is {'locked' if row.locked else 'open'}.")
+
+
+@verb(thread, "pin")
+@click.argument("thread")
+@click.option("--reason", default="", help="Why, for the record.")
+@click.option("--unpin", is_flag=True, help="Put it back among the others.")
+def pin(console: Console, thread: str, reason: str, unpin: bool) -> None:
+    """Put a thread first in its group.
+
+    \b
+    Example:
+      folkmoot thread pin https://moot.example/g/garden/01abc-beans
+    """
+    row = _tend(console, thread, lambda work, id: upkeep.pin_thread(work, None, id, reason, pinned=not unpin))
+    console.answer(row, f"“{row.title}” is {'not pinned any more' if unpin else 'pinned'}.")
+
+
+@verb(thread, "tag")
+@click.argument("thread")
+@click.argument("given", nargs=-1, metavar="[TAG]...")
+@click.option("--reason", default="", help="Why, for the record.")
+def tag(console: Console, thread: str, given: tuple[str, ...], reason: str) -> None:
+    """Give a thread these tags and no others, besides the hashtags in its opening.
+
+    \b
+    Examples:
+      folkmoot thread tag 01abc seeds "open air"
+      folkmoot thread tag 01abc                      takes them all away
+    """
+    row = _tend(console, thread, lambda work, id: tags.set_tags(work, None, id, given, reason))
+    console.answer(row, f"“{row.title}” has {len(given)} tags." if given else f"“{row.title}” has no tags.")
+
+
+@verb(thread, "share")
+@click.argument("thread")
+@click.option("--reason", default="", help="Why, for the record.")
+@click.option("--close", is_flag=True, help="Keep the opening to its author again.")
+def share(console: Console, thread: str, reason: str, close: bool) -> None:
+    """Let members of the group edit the opening of a thread.
+
+    \b
+    Example:
+      folkmoot thread share https://moot.example/g/garden/01abc-beans
+    """
+    row = _tend(console, thread, lambda work, id: upkeep.share_opening(work, None, id, reason, shared=not close))
+    console.answer(row, f"The opening of “{row.title}” can be edited by {'its author' if close else 'members'}.")
+
+
+@verb(thread, "private")
+@click.argument("thread")
+@click.option("--reason", default="", help="Why, for the record.")
+def private(console: Console, thread: str, reason: str) -> None:
+    """Make a public thread private, for good: other servers are told to delete it.
+
+    \b
+    Example:
+      folkmoot thread private https://moot.example/g/garden/01abc-beans --reason "names are named"
+    """
+    row = _tend(console, thread, lambda work, id: upkeep.make_private(work, None, id, reason))
+    console.answer(row, f"“{row.title}” is for members alone.")
+
+
+@verb(thread, "move")
+@click.argument("thread")
+@click.argument("group")
+@click.option("--reason", default="", help="Why, for the record.")
+def move(console: Console, thread: str, group: str, reason: str) -> None:
+    """Move a thread to another group, which is at least as private.
+
+    \b
+    Example:
+      folkmoot thread move https://moot.example/g/garden/01abc-beans kitchen --reason "it is about soup"
+    """
+
+    def act(work: Work, thread_id: int) -> None:
+        moves.move_thread(work, None, thread_id, finding.our_group(work, group)[0], reason)
+
+    row = _tend(console, thread, act)
+    console.answer(row, f"“{row.title}” is in {row.group}: {row.page}")
+
+
+@verb(thread, "split")
+@click.argument("item")
+@click.option("--author", required=True, help="Handle of the moderator who opens the new thread.")
+@click.option("--title", required=True, help="What the new thread is about.")
+@TEXT
+@FILE
+@click.option("--reason", default="", help="Why, for the record.")
+def split(
+    console: Console, item: str, author: str, title: str, given: str | None, file: TextIO | None, reason: str
+) -> None:
+    """Make an item, with all that answers it, a thread of its own. The text opens that thread.
+
+    \b
+    Example:
+      folkmoot thread split 01abc#3 --author ana --title "Peas" --text "About peas, then."
+    """
+    source = long_text(given, file)
+
     def act(work: Work) -> ThreadRow:
-        found = finding.thread(work, thread)
-        upkeep.lock_thread(work, None, found.id, reason, locked=not reopen)
-        return _row(work, found.id)
+        root = finding.item(work, item)
+        words = forum_threads.compose(work, source, language=root.language)
+        opening = moves.split_branch(work, finding.our_person(work, author), root, title, words, reason)
+        return _row(work, opening.thread_id)
 
     row = console.write(act)
-    console.answer(row, f"“{row.title}” is {'locked' if row.locked else 'open'}.")
+    console.answer(row, [f"Started “{row.title}” with {row.comments} comments: {row.page}", f"Its id: {row.uid}"])
+
+
+def _tend(console: Console, given: str, act: Callable[[Work, int], None]) -> ThreadRow:
+    def tend(work: Work) -> ThreadRow:
+        found = finding.thread(work, given)
+        act(work, found.id)
+        return _row(work, found.id)
+
+    return console.write(tend)
 
 
 def _row(work: Work, thread_id: int) -> ThreadRow:
@@ -170,118 +275,6 @@ def _line(item: ItemRow) -> str:
     words = text.plain(item.html, LINE) if item.state == "visible" else f"[{item.state}]"
     indent = "  " * max(0, item.depth)
     return f"{indent}#{item.number} {item.author_name or '?'}, {item.published_at:%Y-%m-%d %H:%M}: {words}"
-
-
-# ------------------------------------------------------------------ comments
-
-
-@verb(comment, "add")
-@click.argument("parent")
-@click.option("--author", required=True, help="Handle of who says it.")
-@TEXT
-@FILE
-@click.option("--language", help="Language of the text, such as en.")
-def add(
-    console: Console, parent: str, author: str, given: str | None, file: TextIO | None, language: str | None
-) -> None:
-    """Answer an item. PARENT is a thread or an item: an id, an address, or THREAD#3 for its third item.
-
-    \b
-    Examples:
-      folkmoot comment add https://moot.example/post/01abc --author ben --text "By the wall."
-      echo "By the wall." | folkmoot comment add 01abc#3 --author ben
-    """
-    source = long_text(given, file)
-
-    async def say(parts: Parts) -> ItemRow:
-        await meet_mentioned(console, parts, source)
-
-        def act(work: Work) -> ItemRow:
-            above = finding.item(work, parent)
-            words = forum_threads.compose(work, source, language=language)
-            return _item(work, forum_threads.post_comment(work, finding.our_person(work, author), above, words))
-
-        return await console.write_in(parts, act)
-
-    row = console.act(say)
-    console.answer(row, f"Comment #{row.number}: {row.uri}")
-
-
-@verb(comment, "edit")
-@click.argument("item")
-@TEXT
-@FILE
-@click.option("--title", help="A new title, where ITEM opens a thread.")
-@click.option("--language", help="Language of the text, such as en.")
-def edit(
-    console: Console, item: str, given: str | None, file: TextIO | None, title: str | None, language: str | None
-) -> None:
-    """Replace the words of an item of ours, in its author's name. The earlier ones are kept.
-
-    \b
-    Example:
-      folkmoot comment edit https://moot.example/comment/01abd --text "By the *south* wall."
-    """
-    source = long_text(given, file)
-
-    async def change(parts: Parts) -> ItemRow:
-        await meet_mentioned(console, parts, source)
-
-        def act(work: Work) -> ItemRow:
-            found, writer = _ours(work, item)
-            words = forum_threads.compose(work, source, language=language or found.language)
-            return _item(work, forum_threads.edit_comment(work, writer, found, words, title=title))
-
-        return await console.write_in(parts, act)
-
-    row = console.act(change)
-    console.answer(row, f"Edited #{row.number}: {row.uri}")
-
-
-@verb(comment, "remove")
-@click.argument("item")
-@click.option("--moderator", is_flag=True, help="Take it away as a moderator: hidden, kept, and restorable.")
-@click.option("--reason", default="", help="Why, for the record; with --moderator.")
-@click.option("--restore", is_flag=True, help="Bring back what a moderator took away.")
-def remove(console: Console, item: str, moderator: bool, reason: str, restore: bool) -> None:
-    """Delete an item in its author's name, for good; or take it away as a moderator.
-
-    \b
-    Examples:
-      folkmoot comment remove https://moot.example/comment/01abd
-      folkmoot comment remove 01abc#3 --moderator --reason "advertising"
-      folkmoot comment remove 01abc#3 --restore
-    """
-
-    def act(work: Work) -> ItemRow:
-        if restore:
-            found = finding.item(work, item)
-            upkeep.restore_comment(work, None, found, reason)
-        elif moderator:
-            found = finding.item(work, item)
-            upkeep.remove_comment(work, None, found, reason)
-        else:
-            found, writer = _ours(work, item)
-            forum_threads.erase_comment(work, writer, found)
-        return _item(work, found)
-
-    row = console.write(act)
-    console.answer(row, f"#{row.number} is {row.state}: {row.uri}")
-
-
-def _ours(work: Work, given: str) -> tuple[Comment, Actor]:
-    """An item with its author, who is of this node."""
-    found = finding.item(work, given)
-    author = people.by_id(work, found.author_id) if found.author_id is not None else None
-    if author is None or not author.local:
-        raise Trouble("only its author's own server may change this; with --moderator it is hidden here")
-    return found, author
-
-
-def _item(work: Work, item: Comment) -> ItemRow:
-    work.flush()
-    thread_id = stored_threads.comment(work, item.id).thread_id
-    return next(row for row in seen.items(work, thread_id) if row.uid == item.uid)
 
 
 async def meet_mentioned(console: Console, parts: Parts, source: str) -> None:
