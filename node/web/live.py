@@ -14,6 +14,7 @@ from node.web import conversation, look, reading, session, tree
 from node.web.look import Head
 from storage import threads
 from storage.schema import SignedIn
+from storage.sessions import Known as Reader
 from storage.work import StorageUnavailable, Work
 
 HEARTBEAT = 20.0  # seconds; proxies let go of what is silent for 30 or 60
@@ -30,6 +31,7 @@ class Streams:
     def __init__(self) -> None:
         self._open = 0
         self._of_one: Counter[str] = Counter()
+        self._to_strangers: dict[int, tuple[int, int | None]] = {}  # thread -> what one look told them all
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """What happens in the thread, until its reader goes, may not see it any more, or the node stops."""
@@ -73,15 +75,12 @@ class Streams:
                 event = await heard.next(HEARTBEAT)
                 if event is None or event["kind"] == LOOK["kind"]:
                     # Nothing was said for a while, or something that we did not hear.
-                    newest_now = await node.storage.read(
-                        _still_there, thread_id, session.viewer_of(request), reader.session_id if reader else None
-                    )
+                    newest_now = await self._look(node, thread_id, reader)
                     if newest_now is None:
                         break
                     await response.write(_said("newest", {"number": newest_now}, newest_now))
                 elif event["kind"] in TOLD:
-                    seen = await node.storage.read(_still_there, thread_id, session.viewer_of(request), None)
-                    if seen is None:
+                    if await self._look(node, thread_id, reader) is None:
                         break
                     newest = max(newest, int(event["number"]))
                     about = {"kind": event["kind"], "uid": event["uid"], "number": event["number"]}
@@ -92,6 +91,19 @@ class Streams:
         except (Closed, ConnectionResetError, StorageUnavailable):
             pass  # the node stops, the reader went, or the database did: a browser comes again by itself
         return response
+
+    async def _look(self, node: Node, thread_id: int, reader: Reader | None) -> int | None:
+        """The newest number, if the thread is there for the reader; a thousand strangers ask the database once."""
+        changes = node.storage.changes()
+        if reader is not None or changes is None:
+            viewer, session_id = (reader.id, reader.session_id) if reader is not None else (None, None)
+            return await node.storage.read(_still_there, thread_id, viewer, session_id)
+        kept = self._to_strangers.get(thread_id)
+        if kept is None or kept[0] != changes:
+            kept = (changes, await node.storage.read(_still_there, thread_id, None, None))
+            self._to_strangers = {other: seen for other, seen in self._to_strangers.items() if seen[0] == changes}
+            self._to_strangers[thread_id] = kept
+        return kept[1]
 
 
 def _said(event: str, data: object, newest: int) -> bytes:
