@@ -25,6 +25,10 @@ class GroupRow:
     outsiders_may_start: bool
     outsiders_may_comment: bool
     archived: bool
+    threads_may_be: str  # public, private, either
+    slow_mode: int  # seconds
+    listed: bool
+    parent: str | None  # handle
     members: int
     followers: int
     threads: int
@@ -91,9 +95,11 @@ def groups(work: Work, *, actor_id: int | None = None) -> list[GroupRow]:
         .scalar_subquery()
     )
     threads = select(func.count()).where(Thread.group_id == Actor.id, Thread.state == "visible").scalar_subquery()
+    parent = aliased(Actor)
     query = (
-        select(Group, Actor, members, _followers(), threads)
+        select(Group, Actor, parent.name, members, _followers(), threads)
         .join(Actor, Actor.id == Group.actor_id)
+        .outerjoin(parent, parent.id == Group.parent_id)
         .where(Actor.state != "deleted")
         .order_by(Actor.name)
     )
@@ -103,9 +109,10 @@ def groups(work: Work, *, actor_id: int | None = None) -> list[GroupRow]:
         GroupRow(
             actor.name, actor.display_name or actor.name, actor.uri, actor.summary_source or "", group.privacy,
             group.language, group.comments, group.who_may_start, group.outsiders_may_start,
-            group.outsiders_may_comment, group.archived_at is not None, *counts,
+            group.outsiders_may_comment, group.archived_at is not None, group.threads, group.slow_mode, group.listed,
+            parent_name, *counts,
         )
-        for group, actor, *counts in work.execute(query)
+        for group, actor, parent_name, *counts in work.execute(query)
     ]  # fmt: skip
 
 

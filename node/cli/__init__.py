@@ -18,7 +18,7 @@ COMMANDS = {
     "serve": ("node.cli.running:serve", "Serve: web and worker in one process."),
     "web": ("node.cli.running:web", "Serve the web alone; workers run elsewhere."),
     "worker": ("node.cli.running:worker", "Send and receive alone; the web runs elsewhere."),
-    "group": ("node.cli.groups:group", "Make groups, change them, let people in."),
+    "group": ("node.cli.members:group", "Make groups, change them, let people in."),
     "person": ("node.cli.people:person", "Make people, change, suspend and delete them."),
     "thread": ("node.cli.threads:thread", "Start threads, read them, lock, pin, move and split them."),
     "comment": ("node.cli.comments:comment", "Answer, edit and take away."),
