@@ -10,11 +10,12 @@ from node.forum import text
 from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, errors, group_access, look, old_addresses, session, threads
+from node.web import addresses, admin, errors, group_access, look, old_addresses, session, threads
 from node.web.group_access import Access
 from node.web.look import Head
-from storage import groups, members, pages
+from storage import groups, invitations, members, pages
 from storage.groups import GroupCard
+from storage.invitations import InvitationCard
 from storage.members import Page
 from storage.pages import ThreadCard
 from storage.sessions import Known as Reader
@@ -54,6 +55,7 @@ class Home:
     own: tuple[GroupCard, ...]
     others: tuple[GroupCard, ...]
     latest: tuple[ThreadCard, ...]
+    waiting: tuple[InvitationCard, ...]  # invitations of the reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,13 @@ class Gone:
 
 async def show_home(request: web.Request) -> web.Response:
     """The node: what it is, its groups, what is talked about now."""
-    node = request.app[NODE]
-    page = await node.storage.read(_home, session.reader_of(request))
+    node, reader = request.app[NODE], session.reader_of(request)
+    page = await node.storage.read(_home, reader)
+    steps = []
+    if reader is not None and reader.admin:
+        steps = await node.storage.read(admin.first_steps, node.settings, reader.id)
     head = Head(title=node.settings.name, path="/", description=node.settings.description)
-    return look.page(request, "home.html", head, home=page)
+    return look.page(request, "home.html", head, home=page, steps=steps)
 
 
 def _home(work: Work, reader: Reader | None) -> Home:
@@ -79,7 +84,8 @@ def _home(work: Work, reader: Reader | None) -> Home:
     latest = pages.cards(work, viewer=viewer, where="own", limit=LATEST) if viewer is not None else []
     if not own and not latest:  # whoever is in nothing yet sees what there is
         latest = pages.cards(work, viewer=viewer, where="listed", limit=LATEST)
-    return Home(own, tuple(card for card in cards if card not in own), tuple(latest))
+    waiting = tuple(invitations.waiting_for(work, viewer)) if viewer is not None else ()
+    return Home(own, tuple(card for card in cards if card not in own), tuple(latest), waiting)
 
 
 # ------------------------------------------------------------------ a group

@@ -119,7 +119,7 @@ async def test_looking_at_the_pages_does_nothing(garden):
 
 async def test_members_are_listed_by_part_and_found_by_name(garden):
     page = await garden.page("/g/garden/members")
-    names = [page.text(name) for name in page.one("ul", class_="people").iter(XHTML + "bdi")]
+    names = [page.text(name) for name in page.one("ul", class_="roster").iter(XHTML + "bdi")]
     assert names == ["Ana", "Ben", "Cleo"]
     assert "Change" not in page.text()
     found = await garden.page("/g/garden/members?q=cle")
