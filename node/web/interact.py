@@ -130,9 +130,16 @@ def _form(
 ) -> web.Response:
     response = look.page(
         request, "interact.html", _head(subject, _("From your own server")), subject=subject, intent=intent,
-        handle=handle, error=error, status=422 if error else 200,
+        handle=handle, error=error, here=_place_here(subject, intent), status=422 if error else 200,
     )  # fmt: skip
     return _for_one_reader(response)
+
+
+def _place_here(subject: Subject, intent: str) -> str:
+    """Where whoever has an account on this node goes on instead."""
+    if subject.kind != "item" or intent != "reply":
+        return subject.path
+    return addresses.reply_path(subject.path.partition("?")[0].partition("#")[0], subject.number)
 
 
 def _head(subject: Subject, title: str) -> Head:

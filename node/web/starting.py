@@ -46,7 +46,10 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     words = await request.app[NODE].storage.read(_begun, access, reader_id)
     begun = replace(_of(words), kept=bool(words))
     if not words:
-        begun = replace(begun, source=request.query.get("text", "")[: text.MAX_SOURCE])
+        given = request.query
+        begun = replace(
+            begun, title=given.get("title", "")[: text.MAX_TITLE], source=given.get("text", "")[: text.MAX_SOURCE]
+        )
     return _page(request, access, begun)
 
 

@@ -205,6 +205,18 @@ async def test_what_is_here_already_leads_to_its_place(node: Moot, world: Script
     assert world.requests == []
 
 
+async def test_who_has_an_account_here_need_not_go_elsewhere(node: Moot, world: ScriptedServer) -> None:
+    thread = await a_thread(node)
+    ours = await node.say("ana", thread, "Anybody?")
+    ana, stranger = await browser_of(node, "ana"), Browser(node)
+    for uri, number in ((thread, 0), (ours, 1)):
+        path = f"/interact?object={quote(uri, safe='')}&intent=reply"
+        assert (await ana.page(path)).links()["Go on here"].endswith(f"-tools?reply={number}#compose")
+        assert "Go on here" not in (await stranger.page(path)).links()
+    follow = f"/interact?object={quote(f'{node.origin}/g/garden', safe='')}&intent=follow"
+    assert (await ana.page(follow)).links()["Go on here"] == "/g/garden"
+
+
 async def test_what_is_hidden_here_is_as_absent_as_what_never_was(node: Moot, ana: Browser) -> None:
     """PRV-01"""
     await node.person("ben")
@@ -302,6 +314,8 @@ async def test_what_is_shared_becomes_the_beginning_of_a_thread(node: Moot, ana:
     assert "See <this> & that" in page.text
     [(words, href)] = page.links().items()
     assert (words, urlsplit(href).path) == ("The garden", "/g/garden/new")
+    begun = await ana.page(href)
+    assert begun.value("title") == "Ladders" and "See &lt;this&gt; &amp; that" in begun.source
     given = parse_qs(urlsplit(href).query)
     assert given == {"title": ["Ladders"], "text": ["See <this> & that\n\nhttps://ladders.test/"]}
 
