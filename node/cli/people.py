@@ -1,15 +1,20 @@
 """People at the console, and who follows whom."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from node.app import Parts
 from node.cli import finding
 from node.cli.console import Console, Trouble, verb
+from node.forum import accounts, second_factors
 from node.forum import people as forum_people
+from storage import accounts as stored_accounts
 from storage import console as seen
 from storage import people
+from storage.accounts import PersonRow as SeenByAdmin
 from storage.console import PersonRow
 from storage.work import Work
 
@@ -29,20 +34,106 @@ def person() -> None:
 @click.option("--display-name", default="", help="What they call themselves; else the handle.")
 @click.option("--about", default="", help="A few sentences, in Markdown.")
 @click.option("--language", help="Their language, such as en or pt.")
-def create(console: Console, name: str, display_name: str, about: str, language: str | None) -> None:
+@click.option("--email", help="Their e-mail address: they can sign in, and get a link to choose a password.")
+@click.option("--link", is_flag=True, help="They can sign in: prints the link with which they choose a password.")
+@click.option("--admin", is_flag=True, help="They run this node. With --email or --link.")
+def create(
+    console: Console,
+    name: str,
+    display_name: str,
+    about: str,
+    language: str | None,
+    email: str | None,
+    link: bool,
+    admin: bool,
+) -> None:
     """Make a person. NAME is their handle, which they keep for ever: @NAME@this.node.
+
+    With --email or --link they can sign in; without, they speak at the console alone.
+
+    \b
+    Examples:
+      folkmoot person create ana --display-name "Ana Lima" --email ana@coop.example
+      folkmoot person create mira --admin --link
+      folkmoot person create bot
+    """
+    if admin and not (email or link):
+        raise click.UsageError("An admin has to sign in: say --email or --link as well.")
+
+    def make(work: Work) -> tuple[PersonRow, str | None]:
+        made = forum_people.create_person(work, name, display_name=display_name, summary=about, language=language)
+        secret = accounts.make(work, made, email=email, admin=admin) if email or link else None
+        return _row(work, made.id), secret
+
+    made, secret = console.write(make)
+    told = _as_told(made) | _link(console, secret, email, shown=link)
+    console.answer(told, [f"Made {made.display_name}: {made.uri}", *_link_in_words(told, email)])
+
+
+def _as_told(row: PersonRow) -> dict[str, Any]:
+    return dataclasses.asdict(row)
+
+
+def _link(console: Console, secret: str | None, email: str | None, *, shown: bool) -> dict[str, Any]:
+    """The link, where it was asked for or cannot be mailed."""
+    chosen = console.settings()
+    mailed = email is not None and bool(chosen.smtp_url or chosen.development)
+    if secret is None or (mailed and not shown):
+        return {}
+    return {"link": f"{chosen.origin}/welcome/{secret}"}
+
+
+def _link_in_words(told: dict[str, Any], email: str | None) -> list[str]:
+    if "link" in told:
+        return ["With this link they choose a password; it works once, for seven days:", f"  {told['link']}"]
+    return [f"A link to choose a password is mailed to {email}."] if email else []
+
+
+@verb(person, "reset")
+@click.argument("name")
+@click.option("--reason", default="", help="Why, for the record.")
+@click.option("--link", is_flag=True, help="Print the link also if it is mailed.")
+def reset(console: Console, name: str, reason: str, link: bool) -> None:
+    """Sign someone out everywhere, and give them a link with which they choose a new password.
+
+    Their old password works no longer. A second factor stays; whoever lost theirs and has no recovery code gets in
+    again with --no-second-factor of `person edit`.
 
     \b
     Example:
-      folkmoot person create ana --display-name "Ana Lima"
+      folkmoot person reset ana
     """
 
-    def make(work: Work) -> PersonRow:
-        made = forum_people.create_person(work, name, display_name=display_name, summary=about, language=language)
-        return _row(work, made.id)
+    def act(work: Work) -> tuple[str, str | None]:
+        actor = finding.our_person(work, name)
+        secret = accounts.reset(work, None, actor, reason)
+        return secret, accounts.must_have_account(work, actor).email
 
-    made = console.write(make)
-    console.answer(made, f"Made {made.display_name}: {made.uri}")
+    secret, email = console.write(act)
+    told = {"name": name} | _link(console, secret, email, shown=link)
+    console.answer(told, [f"{name} is signed out everywhere.", *_link_in_words(told, email)])
+
+
+@verb(person, "promote")
+@click.argument("name")
+@click.option("--demote", is_flag=True, help="Take the rights away again.")
+@click.option("--reason", default="", help="Why, for the record.")
+def promote(console: Console, name: str, demote: bool, reason: str) -> None:
+    """Make someone an admin of the node, or one no longer. They sign in anew.
+
+    \b
+    Examples:
+      folkmoot person promote ana
+      folkmoot person promote ana --demote --reason "on leave"
+    """
+
+    def act(work: Work) -> dict[str, Any]:
+        actor = finding.our_person(work, name)
+        accounts.set_admin(work, None, actor, reason, admin=not demote)
+        return {"name": actor.name, "admin": not demote}
+
+    done = console.write(act)
+    console.answer(done, f"{done['name']} is {'an admin' if done['admin'] else 'no admin any more'}.")
 
 
 @verb(person, "list")
@@ -70,35 +161,59 @@ def show(console: Console, name: str) -> None:
     Example:
       folkmoot person show ana
     """
-    row = console.read(lambda work: _row(work, finding.our_person(work, name).id))
+
+    def look(work: Work) -> tuple[PersonRow, SeenByAdmin | None]:
+        found = finding.our_person(work, name)
+        return _row(work, found.id), stored_accounts.person(work, found.name)
+
+    row, seen_by_admin = console.read(look)
+    account = {
+        "can_sign_in": seen_by_admin is not None and seen_by_admin.can_sign_in,
+        "email": seen_by_admin.email if seen_by_admin is not None else None,
+        "admin": seen_by_admin is not None and seen_by_admin.admin,
+        "second_factor": seen_by_admin is not None and seen_by_admin.second_factor,
+    }
     console.answer(
-        row,
+        _as_told(row) | account,
         [
             f"{row.display_name}  @{row.name}  {row.uri}",
             f"{row.state}, since {row.created_at:%Y-%m-%d}; in {row.groups} groups, {row.followers} followers, "
             f"{row.items} items",
             *([row.summary] if row.summary else []),
+            _account_in_words(account),
         ],
     )
+
+
+def _account_in_words(account: dict[str, Any]) -> str:
+    if not account["can_sign_in"]:
+        return "Cannot sign in; to change that: folkmoot person reset NAME"
+    words = ["Can sign in", account["email"] or "no e-mail address"]
+    words += ["admin of the node"] * account["admin"] + ["with a second factor"] * account["second_factor"]
+    return "; ".join(words)
 
 
 @verb(person, "edit")
 @click.argument("name")
 @click.option("--display-name", help="What they call themselves.")
 @click.option("--about", help="A few sentences, in Markdown; empty takes them away.")
-def edit(console: Console, name: str, display_name: str | None, about: str | None) -> None:
-    """Change what someone is called or says of themselves. Their servers' copies are updated.
+@click.option("--no-second-factor", is_flag=True, help="Take an authenticator app away that was lost, with its codes.")
+def edit(console: Console, name: str, display_name: str | None, about: str | None, no_second_factor: bool) -> None:
+    """Change what someone is called or says of themselves. Copies on other servers are updated.
 
     \b
     Example:
       folkmoot person edit ana --about "Gardener, *Porto*."
     """
-    if display_name is None and about is None:
-        raise click.UsageError("Say what to change: --display-name, --about.")
+    if display_name is None and about is None and not no_second_factor:
+        raise click.UsageError("Say what to change: --display-name, --about, --no-second-factor.")
 
     def change(work: Work) -> PersonRow:
         actor = finding.our_person(work, name)
-        forum_people.edit_actor(work, actor, display_name=display_name, summary=about)
+        if display_name is not None or about is not None:
+            forum_people.edit_actor(work, actor, display_name=display_name, summary=about)
+        if no_second_factor:
+            second_factors.turn_off_app(work, actor)
         return _row(work, actor.id)
 
     row = console.write(change)
@@ -120,7 +235,10 @@ def suspend(console: Console, name: str, reason: str, lift: bool) -> None:
 
     def act(work: Work) -> dict[str, str]:
         actor = finding.anybody(work, name)
-        forum_people.suspend(work, actor, reason, suspended=not lift)
+        if actor.local and actor.kind == "person":
+            accounts.suspend(work, None, actor, reason, suspended=not lift)
+        else:
+            forum_people.suspend(work, actor, reason, suspended=not lift)
         return {"name": name, "state": actor.state}
 
     done = console.write(act)
@@ -141,7 +259,7 @@ def delete(console: Console, name: str, yes: bool) -> None:
         click.confirm(f"Delete {name} and all they wrote, here and elsewhere? This cannot be taken back", abort=True)
 
     def erase(work: Work) -> dict[str, str]:
-        forum_people.erase_actor(work, finding.our_person(work, name))
+        accounts.erase(work, finding.our_person(work, name))
         return {"name": name, "state": "deleted"}
 
     console.answer(console.write(erase), f"{name} is gone.")

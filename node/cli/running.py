@@ -13,8 +13,10 @@ import click
 
 from node import demo as demonstration
 from node import logs, serving
+from node.app import opened
 from node.cli.console import Console, Trouble, must_be_migrated, verb
 from node.cli.setup import write_settings
+from node.forum import accounts
 from node.settings import Settings, load
 
 LISTEN = click.option("--listen", help="Address and port to serve on; else as the settings say.")
@@ -50,7 +52,8 @@ def serve(console: Console, listen: str | None, port: int | None) -> None:
       folkmoot serve --listen 127.0.0.1:4100
     """
     chosen = _served(console, listen, port)
-    run_to_end(serving.serve(chosen, doors=True, worker=True, ready=_ready(console, chosen, "ready")))
+    link = asyncio.run(first_link(chosen))
+    run_to_end(serving.serve(chosen, doors=True, worker=True, ready=_ready(console, chosen, "ready", link)))
 
 
 @verb(name="web")
@@ -85,13 +88,30 @@ def worker(console: Console, until_idle: bool) -> None:
     run_to_end(serving.serve(chosen, doors=False, worker=True, ready=_ready(console, chosen, "worker ready")))
 
 
-def _ready(console: Console, chosen: Settings, words: str) -> Any:
+def _ready(console: Console, chosen: Settings, words: str, link: str | None = None) -> Any:
     def say(address: str) -> None:
         where = f": {chosen.origin} on {address}" if address else f": {chosen.origin}"
-        console.answer({"ready": True, "origin": chosen.origin, "listen": address}, f"{words}{where}")
+        told = {"ready": True, "origin": chosen.origin, "listen": address}
+        console.answer(told | ({"welcome": link} if link else {}), [f"{words}{where}", *_invitation(link)])
         sys.stdout.flush()
 
     return say
+
+
+async def first_link(chosen: Settings) -> str | None:
+    """Where somebody becomes the admin of a node that has none; made anew at every start until then."""
+    async with opened(chosen) as parts:
+        secret = await parts.node.storage.write(accounts.link_for_first_admin)
+    return f"{chosen.origin}/welcome/{secret}" if secret is not None else None
+
+
+def _invitation(link: str | None) -> list[str]:
+    if link is None:
+        return []
+    return [
+        "This node has no admin yet. Whoever opens this link first becomes one; it works once, for seven days:",
+        f"  {link}",
+    ]
 
 
 # ------------------------------------------------------------------ to try it
@@ -122,13 +142,16 @@ def run(console: Console, port: int | None, data: Path, peers: tuple[str, ...]) 
     logs.set_up(chosen.log_level, chosen.log_format)
     must_be_migrated(chosen)
     places = asyncio.run(demonstration.furnish(chosen))
+    link = asyncio.run(first_link(chosen))
 
     def say(address: str) -> None:
         console.answer(
-            {"ready": True, "origin": chosen.origin, "config": file, "places": places},
+            {"ready": True, "origin": chosen.origin, "config": file, "places": places}
+            | ({"welcome": link} if link else {}),
             [
                 f"A node is ready: {chosen.origin}/",
                 *(f"  {what}: {url}" for what, url in places.items()),
+                *_invitation(link),
                 f"Other commands for it: folkmoot --config {file} thread list",
                 "Ctrl-C stops it; what is in it stays.",
             ],

@@ -61,9 +61,8 @@ def init(console: Console, **given: Any) -> None:
             f"Wrote {file}, the secret in {made.data}, and the tables.",
             f"Keep {made.data} and {file} in your backup: without the secret nobody here can be signed for.",
             "Next:",
-            f"  {_with(file)} person create ana --display-name Ana",
-            f"  {_with(file)} group create garden --title Garden --creator ana",
             f"  {_with(file)} serve",
+            "It prints a link, with which you become the admin of the node and make the first group.",
         ],
     )
 

@@ -14,6 +14,10 @@ const complain = (words) => {
 const ask = async (path, form, fields) => {
   const given = new URLSearchParams({ csrf: new FormData(form).get("csrf"), ...fields });
   const answer = await fetch(path, { method: "POST", body: given, headers: { Accept: "application/json" } });
+  if (answer.redirected) {
+    location.assign(answer.url); // whoever has to show first who they are is led there
+    return new Promise(() => {});
+  }
   const told = await answer.json();
   if (!answer.ok) throw new Error(told.error);
   return told;
