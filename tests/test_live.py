@@ -217,6 +217,7 @@ async def test_a_worker_of_another_process_sends_at_once_what_this_one_wrote(
         working = await raise_node(stack, "node.test", postgres_url, tmp_path / "worker", net, world, clock)
         await web.person("ana")
         garden = await web.group("garden", "ana")
+        await working.document("/actor")  # has its key made, which takes longer than a fetch may
         maria = world.actor("maria@mastodon.test")
         assert (await maria.post(f"{web.origin}/inbox", maria.follow(garden))).status == 202
         await working.settle()
