@@ -119,7 +119,7 @@ def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int
     )  # fmt: skip
     if activity.public and activity.type in SPREADS:
         for actor_id in {activity.actor_id, signer_id}:
-            _reach(work, actor_id, going)
+            reach(work, actor_id, going)
     return len(going)
 
 
@@ -155,7 +155,7 @@ def _even_to_the_dead(work: Work, activity: Activity) -> bool:
     return activity.type == "Delete" and activity.about == work.get_one(Actor, activity.actor_id).uri
 
 
-def _reach(work: Work, actor_id: int, inboxes: Sequence[Inbox]) -> None:
+def reach(work: Work, actor_id: int, inboxes: Iterable[Inbox]) -> None:
     """Remembers who may hold something of the actor from now on."""
     reached = set(work.scalars(select(Reach.inbox).where(Reach.actor_id == actor_id)))
     rows = [

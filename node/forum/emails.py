@@ -17,7 +17,7 @@ def address(given: str) -> str:
     """The address folded, with the host in ASCII; refuses what no mail goes to, or to two people."""
     mailbox, at, host = given.strip(" ").rpartition("@")
     mailbox = mailbox.lower()
-    if at and len(mailbox) <= 64 and MAILBOX.fullmatch(mailbox):
+    if at and given.isprintable() and len(mailbox) <= 64 and MAILBOX.fullmatch(mailbox):
         host = _host(host)
         if host and len(mailbox) + 1 + len(host) <= LONGEST:
             return f"{mailbox}@{host}"

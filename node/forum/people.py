@@ -14,7 +14,7 @@ from node.forum.events import (
     SessionsEnded,
     Unfollowed,
 )
-from storage import accounts, groups, items, people, reactions, sessions, visibility
+from storage import accounts, deliveries, groups, items, people, reactions, sessions, visibility
 from storage import remarks as stored_remarks
 from storage.schema import Act, Actor, Follow, Group, Handle
 from storage.work import Work
@@ -131,6 +131,8 @@ def erase_actor(work: Work, actor: Actor) -> None:
         threads.erase_comment(work, actor, comment)
     for remark in stored_remarks.by_author(work, actor.id):
         remarks.erase(work, actor, remark)
+    # Whoever follows holds at least the profile, and their follow is gone before the Delete is written.
+    deliveries.reach(work, actor.id, people.follower_inboxes(work, actor.id))
     work.happened(ActorErased(actor))
     ended = accounts.erase(work, actor.id)
     if ended:
