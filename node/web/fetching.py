@@ -10,7 +10,7 @@ from aiohttp import web
 from node.forum.errors import NotAllowed, NotFound
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import errors, forms, threads
+from node.web import errors, forms, session, threads
 from storage.pages import ThreadPage
 
 Clock = Callable[[], float]
@@ -55,7 +55,10 @@ class Fetching:
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         """Fetches what is missing of the thread and leads back to it, saying how much came."""
-        forms.refuse_strangers(request)
+        if session.reader_of(request) is not None:
+            await forms.read(request)
+        else:
+            forms.refuse_strangers(request)  # their pages are the same for all of them, and hold no token
         node = request.app[NODE]
         page = await _asked(request)
         path = threads.path_of(page)
