@@ -1,6 +1,6 @@
 """Answers from other servers, and where they take their place."""
 
-from node.forum import members, moderation, people, threads, upkeep
+from node.forum import members, moderation, people, upkeep
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Group, Thread
