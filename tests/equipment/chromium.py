@@ -63,13 +63,16 @@ def find_chromium() -> str:
     missing("Chromium is not installed (or name one in FOLKMOOT_CHROMIUM); on Debian run: apt-get install chromium")
 
 
-async def axe_violations(page: Page, *, without: tuple[str, ...] = ()) -> list[str]:
-    """What axe finds wrong with the page as it stands, one line for each element; rules in `without` are not asked."""
+async def axe_violations(page: Page, *, without: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> list[str]:
+    """What axe finds wrong with the page as it stands, one line for each element.
+
+    Rules in `without` are not asked; with `only`, no others are: a page in other colours is the same but for contrast.
+    """
     results = await Axe().run(
         page,
         options={
             "resultTypes": ["violations"],
-            "runOnly": {"type": "tag", "values": RULES},
+            "runOnly": {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": RULES},
             "rules": {rule: {"enabled": False} for rule in without},
         },
     )

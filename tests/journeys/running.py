@@ -10,7 +10,7 @@ import signal
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -113,10 +113,11 @@ class Running:
         def found() -> re.Match[str] | None:
             return next((match for line in self.said[since:] if (match := re.search(pattern, line))), None)
 
-        async with asyncio.timeout(SECONDS), self._heard:
-            await self._heard.wait_for(lambda: found() or self._ended)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS), self._heard:
+                await self._heard.wait_for(lambda: found() or self._ended)
         match = found()
-        assert match is not None, f"never heard {pattern!r}:\n{''.join(self.said)}"
+        assert match is not None, f"never heard {pattern!r}:\n{''.join(self.said[since:])}"
         return match
 
     @property
