@@ -35,7 +35,7 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     events.ThreadPinned: (lambda work, it: upkeep.publish_pin(work, it.opening, it.moderator, pinned=it.pinned),),
     events.ThreadTagged: (lambda work, it: upkeep.publish_tags(work, it.thread, it.opening),),
     events.OpeningShared: (),
-    events.ThreadWithdrawn: (lambda work, it: upkeep.publish_withdrawal(work, it.thread, it.group),),
+    events.ThreadWithdrawn: (lambda work, it: upkeep.publish_withdrawal(work, it.thread, it.group, it.after),),
     events.ThreadMoved: (lambda work, it: upkeep.publish_move(work, it.thread, it.opening, it.origin, it.moderator),),
     events.BranchSplit: (lambda work, it: upkeep.publish_split(work, it.thread, it.moved),),
     events.Reported: (lambda work, it: moderation.forward_report(work, it.report) if it.forward else None,),

@@ -11,7 +11,7 @@ from node.fediverse.hosts import probe_dead_hosts
 from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
 from node.fediverse.sending import Sender
-from node.forum import accounts, following, sign_ups, withdrawals
+from node.forum import accounts, following, sign_ups, upkeep, withdrawals
 from node.mail.sending import Mailer
 from node.node import Node
 from storage import backoff, deliveries, hosts, letters, mails, queues, submissions
@@ -99,6 +99,8 @@ class Worker:
         await probe_dead_hosts(self._node)
         while not self._stop.is_set() and await self._node.storage.write(withdrawals.carry_on):
             pass  # one piece a transaction: groups that are hidden or deleted may hold a lot
+        while not self._stop.is_set() and await self._node.storage.write(upkeep.take_back_more):
+            pass  # so that one long thread holds nobody up
         now = self._node.storage.now()
         if self._tidied_at is not None and abs(now - self._tidied_at) < TIDIED:
             return

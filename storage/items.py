@@ -31,7 +31,7 @@ def forget_revisions(work: Work, comment_id: int) -> None:
     work.execute(delete(Revision).where(Revision.comment_id == comment_id))
 
 
-def said_in(work: Work, thread_id: int) -> list[Comment]:
-    """Everything in the thread that can be seen, in order of arrival."""
-    query = select(Comment).where(Comment.thread_id == thread_id, Comment.state == "visible")
-    return list(work.scalars(query.order_by(Comment.number)))
+def said_in(work: Work, thread_id: int, *, after: int, limit: int) -> list[Comment]:
+    """What can be seen in the thread, behind the item of an id."""
+    query = select(Comment).where(Comment.thread_id == thread_id, Comment.state == "visible", Comment.id > after)
+    return list(work.scalars(query.order_by(Comment.id).limit(limit)))

@@ -3,10 +3,14 @@
 from federation import activities
 from federation.documents import PUBLIC, Document, serialise
 from node.fediverse import announcing, publishing
-from storage import deliveries, items, people, threads
+from storage import deliveries, items, people, retractions, threads
 from storage.people import Inbox
 from storage.schema import Actor, Comment, Thread
 from storage.work import Work
+
+PIECE = 40  # items that one transaction takes back: some tens of milliseconds where many servers hold copies
+EVERYBODY = 10_000  # people of other servers in one thread
+UPDATED = 50  # items of a branch whose new place is told; older ones say it themselves when somebody fetches them
 
 
 def publish_lock(work: Work, opening: Comment, moderator: Actor | None, reason: str, *, locked: bool) -> None:
@@ -54,13 +58,17 @@ def publish_tags(work: Work, thread: Thread, opening: Comment) -> None:
         publishing.publish_update(work, group, opening, author, to=to, updated=work.now)
 
 
-def publish_withdrawal(work: Work, thread: Thread, group: Actor) -> None:
-    """A public thread is private now: Delete of all that is ours in it, and nothing of it is passed on any more."""
+def publish_withdrawal(work: Work, thread: Thread, group: Actor, after: int) -> None:
+    """A public thread is private now: Delete of what is ours in it, and nothing of it is passed on any more.
+
+    Some items at a time, so that a long thread holds nobody up: what is left is remembered for the worker.
+    """
+    piece = items.said_in(work, thread.id, after=after, limit=PIECE)
     to_all = people.reached_inboxes(work, group.id) | people.follower_inboxes(work, group.id)
-    participants = {actor.id for actor in threads.participants_elsewhere(work, thread.id, limit=10_000)}
+    participants = {actor.id for actor in threads.participants_elsewhere(work, thread.id, limit=EVERYBODY)}
     to_all |= people.inboxes_of(work, participants, sender_id=group.id)
     reached: dict[int, set[Inbox]] = {}
-    for comment in items.said_in(work, thread.id):
+    for comment in piece:
         author = people.by_id(work, comment.author_id or 0)
         if author.local:
             if author.id not in reached:
@@ -71,6 +79,10 @@ def publish_withdrawal(work: Work, thread: Thread, group: Actor) -> None:
         else:
             announcing.unboost(work, group, comment)
         publishing.announce_removal(work, group, comment, author, None, "")
+    if len(piece) == PIECE:
+        retractions.remember(work, thread.id, group.id, piece[-1].id)
+    else:
+        retractions.forget(work, thread.id)
 
 
 def publish_move(work: Work, thread: Thread, opening: Comment, origin: Actor, moderator: Actor | None) -> None:
@@ -111,8 +123,11 @@ def publish_move(work: Work, thread: Thread, opening: Comment, origin: Actor, mo
 
 
 def publish_split(work: Work, thread: Thread, moved: tuple[int, ...]) -> None:
-    """Update of what is ours in a branch that became a thread: it belongs to another context from now on."""
-    for comment_id in moved:
+    """Update of what is ours in a branch that became a thread: it belongs to another context from now on.
+
+    That of its first item, which answers something else, and of the latest; the others say so when they are fetched.
+    """
+    for comment_id in dict.fromkeys((moved[0], *moved[-UPDATED:])):
         comment = threads.comment(work, comment_id)
         if comment.state != "visible" or (place := announcing.place(work, comment)) is None:
             continue

@@ -102,10 +102,11 @@ class OpeningShared:
 
 @dataclass(frozen=True, slots=True)
 class ThreadWithdrawn:
-    """What was public in a thread is for members alone from now on; `thread` is still where it was then."""
+    """What was public in a thread of the group is for members alone from now on; or more of it is taken back."""
 
     thread: Thread
-    group: Actor
+    group: Actor  # in which it was public
+    after: int = 0  # the id of the item behind which it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class BranchSplit:
     origin: Thread
     thread: Thread
     opening: Comment
-    moved: tuple[int, ...]  # ids, in order of arrival
+    moved: tuple[int, ...]  # ids, that of the first item of the branch before the others
     moderator: Actor
 
 

@@ -78,7 +78,9 @@ def split_branch(
         changed.version += 1
     work.flush()
     moderation.keep_act(work, moderator, "split", stored_threads.uri_of(work, thread), reason, thread.group_id)
-    work.happened(BranchSplit(origin, thread, opening, tuple(it.id for it in branch), moderator))
+    work.happened(
+        BranchSplit(origin, thread, opening, (root.id, *(it.id for it in branch if it.id != root.id)), moderator)
+    )
     return opening
 
 

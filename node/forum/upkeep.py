@@ -10,7 +10,7 @@ from node.forum.events import (
     ThreadPinned,
     ThreadWithdrawn,
 )
-from storage import moderation, people, threads
+from storage import moderation, people, retractions, threads
 from storage.schema import Actor, Comment, Group, Thread
 from storage.work import Work
 
@@ -136,6 +136,16 @@ def withdraw(work: Work, thread: Thread) -> None:
     _touched(work, thread)
     if was_public and thread.state == "visible":
         work.happened(ThreadWithdrawn(thread, people.by_id(work, thread.group_id)))
+
+
+def take_back_more(work: Work) -> bool:
+    """Takes the next piece of some withdrawn thread back; says whether there may be more. The worker calls it."""
+    begun = retractions.next_one(work)
+    if begun is None:
+        return False
+    thread, group = threads.by_id(work, begun.thread_id), people.by_id(work, begun.group_id)
+    work.happened(ThreadWithdrawn(thread, group, begun.after))
+    return True
 
 
 def may_tend(work: Work, actor: Actor | None, thread: Thread, opening: Comment) -> bool:

@@ -8,6 +8,7 @@ from node.languages import gettext as _
 from node.web import addresses, deeds
 from node.web.deeds import NONE, OPTIONAL, REQUIRED, Act, Deed
 from node.web.forms import Form
+from storage import reports as stored_reports
 from storage import subjects
 from storage import threads as stored_threads
 from storage.schema import Actor, Comment, Group
@@ -97,7 +98,7 @@ def _offer_split(work: Work, actor: Actor, subject: Subject) -> Deed:
         raise NotFound("There is no such branch.")
     excerpt = text.plain(subject.html, EXCERPT) if subject.state == "visible" else ""
     whose = f" {subject.author.name}" if subject.author is not None else ""
-    place = f"{work.origin}{deeds.path_of(subject)}"
+    place = f"{work.origin}{deeds.place_of(subject)}"
     origin = subject.title if subject.opening == "visible" else place
     return Deed(
         _("Make this a thread of its own"),
@@ -273,12 +274,15 @@ def _offer_report(work: Work, actor: Actor, subject: Subject) -> Deed:
     if deeds.is_author(actor, subject):
         raise NotAllowed("This is yours: you can edit or delete it yourself.")
     elsewhere = subject.author is not None and not subject.author.local
+    if subject.author is not None and stored_reports.moderates(work, subject.author.id, subject.group_id):
+        means = _("A moderator wrote it: the admins of this node read what you say, and that it was you. Nobody else"
+                  " learns of it.")  # fmt: skip
+    else:
+        means = _("The moderators of %(group)s read what you say, and that it was you. Nobody else learns of it.",
+                  group=subject.group_title)  # fmt: skip
     return Deed(
         _("Report this"),
-        (
-            _("The moderators of %(group)s read what you say, and that it was you. Nobody else learns of it.",
-              group=subject.group_title),
-        ),
+        (means,),
         _("Report it"),
         fields={
             "categories": categories(),

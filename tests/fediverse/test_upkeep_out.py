@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.fediverse import upkeep as fediverse_upkeep
 from node.forum import moves, reports, tags, threads, upkeep
 from storage import people as stored_people
 from storage import threads as stored_threads
@@ -158,6 +159,24 @@ async def test_a_thread_that_becomes_private_is_deleted_everywhere_and_gone_for_
     await node.erase("ana", comment)
     await node.settle()
     assert world.letters == []
+
+
+async def test_a_long_thread_is_taken_back_to_its_last_item(node: Moot, world: ScriptedServer) -> None:
+    _, maria, _ = await _garden(node, world)
+    thread = await node.start("ben", "garden", "Tools")
+    many = 2 * fediverse_upkeep.PIECE + 5
+
+    def say(work: Work) -> set[str]:
+        opening, ben = _item(work, thread), _actor(work, "ben")
+        words = threads.compose(work, "More.")
+        return {threads.post_comment(work, ben, opening, words).uri for _ in range(many)}
+
+    said = await node.storage.write(say) | {thread}
+
+    await _tend(node, world, upkeep.make_private, "ben", thread)
+
+    deleted = [it["object"] for it in _got(world, maria) if it["type"] == "Delete"]
+    assert sorted(deleted) == sorted(said)
 
 
 async def test_what_waits_to_be_sent_stays_here_when_its_thread_becomes_private(
