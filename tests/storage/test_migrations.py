@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
-from storage import migrations
-from storage.schema import Table
-from storage.work import Storage
+from storage import clock, migrations, people
+from storage.schema import Account, Actor, Comment, Group, Report, Revision, Table, Thread
+from storage.work import Storage, Work
 from tests.equipment.postgres import Postgres
 
 
@@ -195,3 +196,65 @@ def test_every_step_has_one_parent_and_says_what_it_does() -> None:
         name = Path(revision.module.__file__).stem
         assert name in steps
         assert name.startswith(revision.revision), f"{name} is not named for its revision"
+
+
+# ------------------------------------------------------------------ what was there before
+
+
+def take_steps_to(revision: str, engine: Engine) -> None:
+    """Brings an empty database to where a release left it."""
+    config, scripts = migrations._scripts()
+    context = EnvironmentContext(config, scripts, fn=lambda at, _: scripts._upgrade_revs(revision, at))
+    with engine.begin() as connection, context as environment:
+        environment.configure(connection=connection, transactional_ddl=True)
+        environment.run_migrations()
+
+
+WHEN = "2026-11-01 12:00:00"
+FILLED = [
+    "INSERT INTO actors (id, uri, kind, local, host, name, display_name, summary, inbox, discoverable, indexable,"
+    " manually_approves, state, created_at, updated_at, version) VALUES"
+    f" (1, 'https://node.test/g/garden', 'group', true, 'node.test', 'garden', 'Garden', '', 'x', true, true, false,"
+    f" 'active', '{WHEN}', '{WHEN}', 1),"
+    f" (7, 'https://node.test/u/ana', 'person', true, 'node.test', 'ana', 'Ana', '', 'x', true, true, false,"
+    f" 'active', '{WHEN}', '{WHEN}', 3)",
+    "INSERT INTO groups (actor_id, privacy, who_may_start, outsiders_may_start, outsiders_may_comment, comments,"
+    " language, hue) VALUES (1, 'open', 'members', true, true, 'quiet', 'en', 200)",
+    f"INSERT INTO memberships (group_id, actor_id, role, joined_at) VALUES (1, 7, 'admin', '{WHEN}')",
+    "INSERT INTO threads (id, uid, group_id, title, slug, context, private, tags, state, announced, created_at,"
+    " last_activity_at, next_number, comments_count, seen_count, version) VALUES"
+    f" (5, 'abc', 1, 'Beans?', 'beans', 'c', false, '[]', 'visible', true, '{WHEN}', '{WHEN}', 1, 0, 0, 1)",
+    "INSERT INTO comments (id, uid, uri, thread_id, author_id, number, path, depth, kind, state, source, source_type,"
+    " html, wire, sensitive, mentions, tags, attachments, published_at, arrived_at, replies_count, likes_count,"
+    " boosts_count, version) VALUES (9, 'abc', 'https://node.test/post/abc', 5, 7, 0, '0000000', 0, 'note', 'visible',"
+    f" 'Where?', 'text/markdown', '<p>Where?</p>', '', false, '[]', '[]', '[]', '{WHEN}', '{WHEN}', 0, 0, 0, 1)",
+    f"INSERT INTO revisions (comment_id, source, html, replaced_at) VALUES (9, 'Wher', '<p>Wher</p>', '{WHEN}')",
+    f"INSERT INTO reports (reporter_id, objects, words, created_at) VALUES (7, '[]', 'spam', '{WHEN}')",
+    f"INSERT INTO acts (actor_id, verb, about, reason, done_at) VALUES (7, 'lock', 'x', '', '{WHEN}')",
+]
+
+
+def test_a_node_of_the_first_release_keeps_all_it_has(empty_url: str, engine: Engine) -> None:
+    take_steps_to("0001", engine)
+    with engine.begin() as connection:
+        for statement in FILLED:
+            connection.execute(text(statement))
+
+    steps = upgrade(empty_url)
+
+    assert [step.partition(" ")[0] for step in steps] == ["0002"]
+    storage = Storage(empty_url, origin="https://node.test")
+    storage.start()
+    try:
+        with storage.connect() as connection, Work(connection, now=clock.now(), origin="https://node.test") as work:
+            group = work.get_one(Group, 1)
+            assert (group.threads, group.slow_mode, group.listed, group.join_prompt) == ("either", 0, True, "")
+            thread = work.get_one(Thread, 5)
+            assert (thread.title, thread.whiteboard) == ("Beans?", False)
+            assert work.get_one(Comment, 9).html == "<p>Where?</p>"
+            assert [revision.note for revision in work.query(Revision)] == [""]
+            assert [(report.words, report.resolution) for report in work.query(Report)] == [("spam", "")]
+            assert people.as_person(work.get_one(Actor, 7)).name == "Ana"
+            assert work.get(Account, 7) is None
+    finally:
+        storage.close()
