@@ -11,7 +11,7 @@ import pytest
 from node.consequences import follow_up
 from node.forum import threads as forum
 from storage import threads
-from storage.schema import Actor, Comment, Group, Guest, Handle, Membership, Thread
+from storage.schema import Actor, Comment, Group, Guest, Handle, Host, Membership, Thread
 from storage.work import Storage, Work
 
 ORIGIN = "https://node.test"
@@ -108,6 +108,19 @@ class Circle:
                 setattr(row, name, value)
 
         await self.storage.write(set_them)
+
+    async def host(self, name: str, **given: Any) -> None:
+        """Another server, with what is known of it."""
+
+        def set_it(work: Work) -> None:
+            host = work.get(Host, name)
+            if host is None:
+                host = Host(host=name, created_at=work.now)
+                work.add(host)
+            for key, value in given.items():
+                setattr(host, key, value)
+
+        await self.storage.write(set_it)
 
     async def row(self, kind: type, key: Any) -> Any:
         """A row, to look at."""

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from node.forum import rights
 from storage import audience, mentions, threads
-from storage.schema import Delivery, Follow, Group, Host, Thread
+from storage.schema import Delivery, Follow, Group, Thread
 
 
 async def told(circle, who, thread, number, *, mentioned=()):
@@ -22,14 +22,6 @@ async def told(circle, who, thread, number, *, mentioned=()):
 async def follow(circle, follower, target):
     row = {"follower_id": follower, "target_id": target, "state": "accepted", "created_at": circle.clock()}
     await circle.storage.write(lambda work: work.add(Follow(**row)))
-
-
-async def hosts(circle, **dialects):
-    def insert(work):
-        for name, dialect in dialects.items():
-            work.add(Host(host=f"{name}.test", dialect=dialect, created_at=work.now))
-
-    await circle.storage.write(insert)
 
 
 async def test_nothing_leaves_a_thread_among_people_here(circle, thread):
@@ -52,7 +44,8 @@ async def test_whoever_is_answered_comes_first_and_followers_are_counted_once(ci
 
 @pytest.mark.parametrize(("comments", "count"), [("quiet", 2), ("boosted", 3), ("none", 1)])
 async def test_followers_of_the_group_are_counted_by_what_their_servers_take(circle, thread, comments, count):
-    await hosts(circle, micro="microblog", forum="forum", disc="discourse")
+    for host, dialect in (("micro", "microblog"), ("forum", "forum"), ("disc", "discourse")):
+        await circle.host(f"{host}.test", dialect=dialect)
     for host in ("micro", "forum", "disc"):
         await follow(circle, await circle.person(f"fan{host}", host=f"{host}.test"), circle.ids["group"])
     await circle.change(Group, circle.ids["group"], comments=comments)
@@ -75,7 +68,7 @@ async def test_a_mention_adds_whom_it_names(circle, thread):
 async def test_whoever_is_blocked_gets_nothing(circle, thread):
     far = await circle.person("far", host="far.test")
     number = await circle.say(thread, far)
-    await circle.storage.write(lambda work: work.add(Host(host="far.test", blocked_at=work.now, created_at=work.now)))
+    await circle.host("far.test", blocked_at=circle.clock())
     assert (await told(circle, "ben", thread, number)).people == ()
 
 

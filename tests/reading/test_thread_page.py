@@ -6,7 +6,7 @@ import pytest
 
 from node.forum import reading
 from storage import pages, ranges, wholes
-from storage.schema import Actor, Comment, Host
+from storage.schema import Actor, Comment
 
 
 async def page(circle, thread, viewer=None, **given):
@@ -71,7 +71,7 @@ async def test_what_may_not_be_shown_has_lost_its_words(circle, long):
     await circle.say(long, circle.ids["ben"], "To far.", to=number)
     (item,) = (await page(circle, long, only=number)).items
     assert (item.state, item.author.handle) == ("visible", "far@far.test")
-    await circle.storage.write(lambda work: work.add(Host(host="far.test", blocked_at=work.now, created_at=work.now)))
+    await circle.host("far.test", blocked_at=circle.clock())
     (item,) = (await page(circle, long, only=number)).items
     assert (item.state, item.html, item.author) == ("removed", "", None)
     (answer,) = (await page(circle, long, only=number + 1)).items
