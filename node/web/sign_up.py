@@ -59,7 +59,7 @@ def _page(
 
 def zone_choices() -> list[tuple[str, str]]:
     """The time zones to choose from; none is that of the node."""
-    return [("", _("UTC, as nobody said another one")), *((zone, zone.replace("_", " ")) for zone in languages.zones())]
+    return [("", _("UTC")), *((zone, zone.replace("_", " ")) for zone in languages.zones() if zone != "UTC")]
 
 
 async def sign_up(request: web.Request) -> web.StreamResponse:
