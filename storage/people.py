@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Select, delete, exists, func, or_, select, update
 
+from storage import visibility
 from storage.schema import Actor, Block, Comment, Follow, Handle, Host, Key, Membership, Reach, Tombstone
 from storage.work import Work
 
@@ -62,10 +63,11 @@ def by_name(work: Work, name: str) -> Actor | None:
 
 
 def by_handle(work: Work, handle: str, own_host: str) -> Actor | None:
-    """The actor of `ana` or `ana@host`, as far as known here."""
+    """The actor of `ana` or `ana@host`, as far as known here; a secret group is nobody, whoever writes its handle."""
     name, _, host = handle.lstrip("@").partition("@")
     if not host or host.lower() == own_host:
-        return by_name(work, name)
+        actor = by_name(work, name)
+        return actor if actor is not None and visibility.is_shown(work, actor) else None
     return work.scalars(
         select(Actor).where(func.lower(Actor.name) == name.lower(), Actor.host == host.lower(), Actor.local.is_(False))
     ).first()

@@ -10,7 +10,7 @@ from node.cli import finding
 from node.cli.console import Console, verb
 from node.forum import groups as forum_groups
 from node.forum import members as forum_members
-from node.forum import withdrawals
+from node.forum import upkeep, withdrawals
 from storage import console as seen
 from storage import groups
 from storage.console import GroupRow
@@ -253,8 +253,9 @@ def _end(console: Console, name: str, how: Callable[[Work, Group], None]) -> Non
 
     async def act(parts: Parts) -> None:
         await parts.node.storage.write(lambda work: how(work, finding.our_group(work, name)[0]))
-        while await parts.node.storage.write(withdrawals.carry_on):
-            pass
+        for piece in (withdrawals.carry_on, upkeep.take_back_more):
+            while await parts.node.storage.write(piece):
+                pass
         await console.write_in(parts, lambda work: None)
 
     console.act(act)

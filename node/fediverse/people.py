@@ -106,7 +106,7 @@ async def fetch_actor(node: Node, uri: str, budget: Budget, *, fresh: bool = Fal
 
 def _known(work: Work, uri: str) -> tuple[int, bool] | None:
     actor = people.by_uri(work, uri)
-    if actor is None:
+    if actor is None or not visibility.is_shown(work, actor):
         return None
     return actor.id, actor.local or (actor.refreshed_at is not None and work.now - actor.refreshed_at < FRESH)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from node.forum import invitations, members
+from node.forum.errors import NotFound
 from node.sealing import hashed, new_secret
 from storage import people as stored_people
 from storage import sessions
@@ -219,3 +220,15 @@ async def test_an_answer_from_elsewhere_does_not_get_into_what_is_private(place:
     await maria.post(f"{place.node.origin}/inbox", maria.create(note))
     await place.node.settle()
     assert await place.node.said(note["id"]) is None
+
+
+async def test_a_handle_of_a_secret_group_is_nobodys_to_whoever_writes_it(place: Place) -> None:
+    """PRV-05: no link in what is written, nobody to invite, to follow or to look up."""
+    public = await place.node.start("ana", "garden", "Mentions", "I know @hidden and @member")
+    item = await place.node.item(public)
+    assert item is not None
+    assert "/g/hidden" not in item.html
+    assert "/u/member" in item.html
+    for address in ("@hidden", "@hidden@node.test", f"{place.node.origin}/g/hidden", "@nobody_at_all"):
+        with pytest.raises(NotFound):
+            await place.node.node.network.find_actor(address)
