@@ -60,3 +60,16 @@ def test_what_libraries_say_in_passing_is_left_out(log: io.StringIO) -> None:
     logging.getLogger("sqlalchemy.engine").info("INSERT INTO comments")
     logging.getLogger("node.x").debug("seen")
     assert log.getvalue().count("\n") == 1
+
+
+def test_secrets_in_addresses_are_not_written_down(log: io.StringIO) -> None:
+    """PRV-18: whoever reads the log cannot use an invitation, a join link or the link of a mail."""
+    logs.set_up("info", "text", to=log)
+    secret = "Abcdefghijklmnopqrst-_0123456789"
+    for path in (f"/invitations/{secret}", f"/join/{secret}", f"/reset/{secret}", f"/sign-in/link/{secret}"):
+        logging.getLogger("node.x").info("GET %s 200", path)
+    logging.getLogger("node.x").info("GET %s 200", f"/sign-up?invitation={secret}&x=1")
+    logging.getLogger("node.x").info("GET %s 200", "/invitations/12")
+    assert secret not in log.getvalue()
+    assert log.getvalue().count("[hidden]") == 5
+    assert "/invitations/12" in log.getvalue()
