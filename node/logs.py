@@ -18,11 +18,6 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 VALUES = re.compile(r"\[(?:parameters|SQL): .*?(?:\]$|\Z)", re.MULTILINE | re.DOTALL)
 # Whoever has the rest of such an address is let in by it: invitations, join links, links of mails.
 SECRETS = re.compile(r"(/(?:invitations|join|welcome|reset|link|confirm|email)/|[?&](?:invitation|join)=)[\w-]{20,}")
-# Addresses that let somebody in: whoever reads the log must not (WEB-10).
-SECRETS = re.compile(
-    r"(/(?:reset|welcome|sign-in/link|sign-up/confirm|settings/account/email|invitations|join)/|[?&](?:invitation|join)=)"
-    r"[\w%.~-]{16,}"
-)
 # Loggers of libraries that say at `info` or `debug` what nobody asked for, bodies among it.
 QUIET = ("aiohttp", "alembic", "asyncio", "markdown_it", "sqlalchemy", "httpsig")
 
