@@ -185,10 +185,10 @@ def moved_item(work: Work, thread_id: int, number: int) -> Comment | None:
     ).one_or_none()
 
 
-def was_in(work: Work, comment_id: int, thread_id: int) -> bool:
-    """The item was split off from that thread."""
-    query = select(Moved.comment_id).where(Moved.thread_id == thread_id, Moved.comment_id == comment_id).limit(1)
-    return work.scalar(query) is not None
+def former_threads(work: Work, comment_id: int) -> list[int]:
+    """The threads from which the item was split off."""
+    left = select(Comment.thread_id).where(Comment.moved_to_id == comment_id)
+    return [*work.scalars(select(Moved.thread_id).where(Moved.comment_id == comment_id)), *work.scalars(left)]
 
 
 def moved_place(work: Work, comment_id: int, viewer: int | None) -> MovedPlace | None:

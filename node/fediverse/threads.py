@@ -222,7 +222,7 @@ def _direct_parent(work: Work, said: Said) -> Comment | None:
     if said.in_reply_to is not None:
         parent = _find(work, said.in_reply_to)
         # That a hole is in another thread was somebody's claim; the context is the author's own.
-        if parent is not None and (parent.state != "missing" or thread is None or parent.thread_id == thread.id):
+        if parent is not None and (parent.state != "missing" or thread is None or _was_here(work, parent, thread)):
             return parent
     if thread is None:
         return None
@@ -231,6 +231,11 @@ def _direct_parent(work: Work, said: Said) -> Comment | None:
     if said.in_reply_to.startswith(f"{work.origin}/"):
         return None  # it answers something of ours that is not there: hidden and absent look alike
     return forum_threads.leave_hole(work, thread.id, said.in_reply_to)
+
+
+def _was_here(work: Work, hole: Comment, thread: Thread) -> bool:
+    """The hole is in the thread, or was before its branch became a thread of its own."""
+    return thread.id == hole.thread_id or thread.id in threads.former_threads(work, hole.id)
 
 
 def _receive_reply(work: Work, sender: Actor, said: Said, parent: Comment) -> str:

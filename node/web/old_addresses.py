@@ -51,11 +51,14 @@ def find_discussion(work: Work, key: str, comment: str, sequence: str, *, viewer
         to_comment = stored_threads.alias(work, "loomio:c", comment)
         if to_comment is not None and to_comment.comment_id is not None:
             item = stored_threads.comment(work, to_comment.comment_id)
-            if item.thread_id == alias.thread_id:
+            if alias.thread_id in (item.thread_id, *stored_threads.former_threads(work, item.id)):
                 return _address(work, item.thread_id, item.number, viewer)
     number = 0
     if NUMBER.fullmatch(sequence):  # an import keeps Loomio's sequence_id as the item's number
         numbered = stored_threads.comment_by_number(work, alias.thread_id, int(sequence))
+        moved = stored_threads.moved_item(work, alias.thread_id, int(sequence)) if numbered is None else None
+        if moved is not None:
+            return _address(work, moved.thread_id, moved.number, viewer)
         number = numbered.number if numbered is not None else 0
     return _address(work, alias.thread_id, number, viewer)
 

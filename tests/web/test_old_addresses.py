@@ -2,6 +2,11 @@
 
 import pytest
 
+from node.forum import moves, threads
+from storage.schema import Actor, Comment
+from storage.work import Work
+from tests.web.conftest import Moot
+
 
 @pytest.fixture
 async def moved(moot):
@@ -78,3 +83,26 @@ async def test_an_old_address_of_what_is_hidden_says_nothing(moot):
     await moot.alias("loomio:u", "cc.cc", actor_id=gone)
     for path in ("/d/aaaa", "/d/aaaa/slug/1", "/c/1", "/g/bbbb", "/g/bbbb/slug", "/u/cc.cc"):
         assert (await moot.get(path)).status == 404, path
+
+
+async def test_an_old_address_leads_to_what_was_split_off_since(moot: Moot) -> None:
+    group = await moot.group("commons")
+    ana = await moot.person("ana")
+    await moot.join(ana, group, "admin")
+    thread = await moot.thread(group, ana)
+    await moot.say(thread, ana, "One.")
+    await moot.say(thread, ana, "Two.", to=1)
+    await moot.alias("loomio:d", "AbCdEfGh", thread_id=thread)
+    for number in (1, 2):
+        await moot.alias("loomio:c", str(number), comment_id=(await moot.item(thread, number)).id)
+
+    def split(work: Work) -> str:
+        root = work.query(Comment).filter_by(thread_id=thread, number=1).one()
+        words = threads.compose(work, "From there.")
+        return moves.split_branch(work, work.get_one(Actor, ana), root, "Apart", words).uid
+
+    new = await moot.storage.write(split)
+
+    for path, number in (("/d/AbCdEfGh/comment/1", 1), ("/d/AbCdEfGh/comment/2", 2), ("/d/AbCdEfGh/x/2", 2)):
+        response = await moot.get(path)
+        assert response.headers["Location"] == f"/g/commons/{new}-apart?at={number}#c-{number}", path
