@@ -13,7 +13,7 @@ from node.web import entrance, forms, group_access, look, session
 from node.web.forms import Form
 from node.web.group_access import Access
 from node.web.look import Head
-from node.web.new_group import language_choices
+from node.web.new_group import STEP, hue_choices, language_choices
 from storage import people
 from storage.schema import Actor, Group
 from storage.work import Work
@@ -22,7 +22,6 @@ TEXTS = ("title", "description", "privacy", "who_may_start", "threads", "comment
 FLAGS = ("outsiders_may_start", "outsiders_may_comment", "listed")
 NUMBERS = ("hue", "slow_mode")
 Deed = Callable[[Work, Group, Actor, Form], None]
-STEP = 360 // look.HUES  # degrees between two hues
 
 
 async def show_settings(request: web.Request) -> web.StreamResponse:
@@ -67,16 +66,6 @@ def _page(
         slowness=slow_choices(values["slow_mode"]),
     )  # fmt: skip
     return entrance.private(response)
-
-
-def hue_choices() -> list[tuple[str, str]]:
-    """The hues by number and name: one is chosen by words, the colour beside them only helps."""
-    families = (
-        _("pink"), _("red"), _("orange"), _("amber"), _("olive"), _("green"), _("emerald"), _("teal"), _("cyan"),
-        _("blue"), _("indigo"), _("violet"),
-    )  # fmt: skip
-    share = look.HUES // len(families)
-    return [(str(step), f"{families[step // share]} {step % share + 1}") for step in range(look.HUES)]
 
 
 def slow_choices(own: str) -> list[tuple[str, str]]:

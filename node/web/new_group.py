@@ -1,5 +1,7 @@
 """Making a group, or a part of one."""
 
+import re
+
 from aiohttp import web
 
 from node import languages
@@ -8,13 +10,15 @@ from node.forum.errors import NotAllowed, Refusal
 from node.forum.text import TextRefused
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, entrance, forms, group_access, session
+from node.web import addresses, entrance, forms, group_access, look, session
 from node.web.group_access import Access
 from storage import people
 from storage.schema import Actor, Group
 from storage.work import Work
 
-FIELDS = ("title", "name", "description", "privacy", "language", "parent")
+FIELDS = ("title", "name", "description", "privacy", "language", "hue", "parent")
+STEP = 360 // look.HUES  # degrees between two hues
+HUE = re.compile(r"[0-9]|[12][0-9]|3[0-5]")
 # What groups talk in, as far as one may guess; whatever else a group has is kept.
 LANGUAGES = (
     "ar bg bn ca cs cy da de el en eo es et eu fa fi fr ga gl he hi hr hu id is it ja ka ko lt lv mk nb nl nn oc pl "
@@ -65,6 +69,7 @@ def _create(
         description=given["description"],
         privacy=given["privacy"],
         language=given["language"] or "en",
+        hue=int(given["hue"]) * STEP if HUE.fullmatch(given["hue"]) else None,
     )
     path = addresses.path_of(people.by_id(work, actor.id).uri)
     submissions.keep(work, reader_id, nonce, path)
@@ -98,6 +103,7 @@ def _page(
     return entrance.form_page(
         request, "group_new.html", title, problems, given=given, parent=parent, nonce=nonce,
         languages=language_choices(given["language"]), privacies=privacy_choices(parent),
+        hues=[("", _("one that comes from the handle")), *hue_choices()],
     )  # fmt: skip
 
 
@@ -115,3 +121,13 @@ def privacy_choices(parent: Access | None) -> list[tuple[str, str, str]]:
         ("secret", _("Secret"), _("Its members alone know of it. Nothing of it leaves this node, for ever.")),
     ]
     return every[2:] if parent is not None and parent.card.privacy == "secret" else every
+
+
+def hue_choices() -> list[tuple[str, str]]:
+    """The hues by number and name: one is chosen by words, the colour beside them only helps."""
+    families = (
+        _("pink"), _("red"), _("orange"), _("amber"), _("olive"), _("green"), _("emerald"), _("teal"), _("cyan"),
+        _("blue"), _("indigo"), _("violet"),
+    )  # fmt: skip
+    share = look.HUES // len(families)
+    return [(str(step), f"{families[step // share]} {step % share + 1}") for step in range(look.HUES)]

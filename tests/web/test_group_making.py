@@ -16,6 +16,7 @@ async def test_a_member_makes_a_group_and_is_its_admin(moot):
         title="The garden of Mill Lane",
         name="",
         description="We *dig*.",
+        hue="7",
         privacy="closed",
         language="pt",
     )
@@ -24,6 +25,7 @@ async def test_a_member_makes_a_group_and_is_its_admin(moot):
     assert page.text(page.one("h1")) == "The garden of Mill Lane"
     assert page.text(page.one("em")) == "dig"
     assert "Settings" in page.text(page.one("nav", class_="tabs"))
+    assert "hue-7" in page.one("body").get("class").split()
 
 
 async def test_a_form_that_is_sent_twice_makes_one_group(moot):
