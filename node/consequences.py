@@ -9,7 +9,7 @@ from node.forum import events, following, reading
 from node.mail import accounts as account_mails
 from node.mail import groups as group_mails
 from storage import drafts, people, visibility
-from storage.schema import Comment
+from storage.schema import Comment, Thread
 from storage.work import Work
 
 Consequence = Callable[[Work, Any], object]
@@ -35,9 +35,15 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
     events.ThreadPinned: (lambda work, it: upkeep.publish_pin(work, it.opening, it.moderator, pinned=it.pinned),),
     events.ThreadTagged: (lambda work, it: upkeep.publish_tags(work, it.thread, it.opening),),
     events.OpeningShared: (),
-    events.ThreadWithdrawn: (lambda work, it: upkeep.publish_withdrawal(work, it.thread, it.group, it.after),),
+    events.ThreadWithdrawn: (
+        lambda work, it: upkeep.publish_withdrawal(work, it.thread, it.group, it.after),
+        lambda work, it: _have_looked_at(work, it.thread),
+    ),
     events.ThreadMoved: (lambda work, it: upkeep.publish_move(work, it.thread, it.opening, it.origin, it.moderator),),
-    events.BranchSplit: (lambda work, it: upkeep.publish_split(work, it.thread, it.moved),),
+    events.BranchSplit: (
+        lambda work, it: upkeep.publish_split(work, it.thread, it.moved),
+        lambda work, it: _have_looked_at(work, it.origin),
+    ),
     events.Reported: (lambda work, it: moderation.forward_report(work, it.report) if it.forward else None,),
     events.Reacted: (lambda work, it: _publish_reaction(work, it),),
     events.Unreacted: (
@@ -100,6 +106,10 @@ TOLD: dict[type, tuple[str, Callable[[Any], Comment]]] = {
     events.CommentRestored: ("restored", lambda it: it.comment),
     events.Reacted: ("reacted", lambda it: it.comment),
     events.Unreacted: ("unreacted", lambda it: it.comment),
+    events.ThreadLocked: ("edited", lambda it: it.opening),
+    events.ThreadTagged: ("edited", lambda it: it.opening),
+    events.ThreadMoved: ("edited", lambda it: it.opening),
+    events.OpeningShared: ("edited", lambda it: it.opening),
 }
 
 
@@ -112,6 +122,11 @@ def follow_up(work: Work, event: object) -> None:
         item = item_of(event)
         live.tell(work, f"thread:{item.thread_id}", {"kind": kind, "uid": item.uid, "number": item.number})
     live.tell(work, "mails" if isinstance(event, events.MailQueued) else "deliveries", {})
+
+
+def _have_looked_at(work: Work, thread: Thread) -> None:
+    """Those who have the thread open find out whether they still may, and what is there now."""
+    live.tell(work, f"thread:{thread.id}", live.LOOK)
 
 
 def _end_streams(work: Work, event: events.SessionsEnded) -> None:
