@@ -74,6 +74,7 @@ async def test_a_group_from_the_first_link_to_sixty_comments(browser: Browser, t
         await answer(liv, "Beans first.", 1)
         await answer(liv, "And peas.", 2)
         await liv.follow("Reply to #1")
+        await liv.sees("Replying to Liv Sand #1")
         await answer(liv, "Which beans?", 3)
         await node.say(thread, "liv", *(f"Bed number {number}." for number in range(4, 60)))
         await liv.go(thread)
