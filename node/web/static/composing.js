@@ -6,6 +6,7 @@ import { complete } from "./mentions.js";
 import { say, words } from "./status.js";
 
 let drafts = null;
+let moves = 0;  // where the form went last counts, whichever answer comes first
 
 export function enhance(section) {
   const form = section.querySelector("form");
@@ -30,11 +31,13 @@ export function enhance(section) {
 
 // Moves the form to another item; what was written goes along.
 async function move(uid, quoted, withQuote) {
-  const old = document.getElementById("compose");
-  const written = old?.querySelector("textarea").value ?? "";
+  const turn = ++moves;
   const answer = await fetch(`/items/${uid}/composer${withQuote ? "?quote=1" : ""}`, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (turn !== moves) return false;
+  const old = document.getElementById("compose");
+  const written = old?.querySelector("textarea").value ?? "";
   const section = document.adoptNode(page.getElementById("compose"));
   const number = Number(section.dataset.number);
   if (number && !shown(number)) throw new Error("it is not on this page");
@@ -55,6 +58,7 @@ async function move(uid, quoted, withQuote) {
   area.focus();
   area.setSelectionRange(area.value.length, area.value.length);
   section.scrollIntoView({ block: "nearest" });
+  return true;
 }
 
 export function follow() {
@@ -142,6 +146,9 @@ async function send(section) {
   }
   const posted = await answer.json();
   drafts.drop();
+  // Whoever is quicker than the next form sends another answer with this one, and not the same once more.
+  form.elements.nonce.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (const area of document.querySelectorAll("#compose textarea")) if (area.value === body.get("source")) area.value = "";
   try {
     await putInPlace(section, posted);
   } catch {
@@ -158,10 +165,10 @@ async function putInPlace(section, posted) {
     if (!li) throw new Error("its place is on another page");
     if (!shown(number)) put(li, place);
   }
-  section.querySelector("textarea").value = "";
-  await move(document.getElementById("opening").dataset.uid, "", false);
-  shown(number).scrollIntoView({ block: "center" });
-  shown(number).focus({ preventScroll: true });
+  if (await move(document.getElementById("opening").dataset.uid, "", false)) {
+    shown(number).scrollIntoView({ block: "center" });
+    shown(number).focus({ preventScroll: true });
+  }
   history.replaceState(null, "", `${path}#c-${number}`);
   say(words("sent"));
 }

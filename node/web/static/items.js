@@ -59,13 +59,18 @@ export function put(li, place) {
   list.hidden = false;
   document.querySelector("#replies > .empty")?.remove();
   place.into.insertBefore(li, place.before);
+  const title = document.getElementById("replies-title");
+  title.dataset.count = Number(title.dataset.count) + 1;
+  title.textContent = told(Number(title.dataset.count));
   for (let at = li.parentElement; at && at !== list; at = at.parentElement) {
     if (!at.matches("details.branch")) continue;
-    const count = at.querySelectorAll("article.item").length;
-    const said = document.getElementById("words").dataset;
-    at.querySelector("summary [data-count]").textContent =
-      count === 1 ? said.repliesOne : said.repliesMany.replace("{num}", count);
+    at.querySelector("summary [data-count]").textContent = told(at.querySelectorAll("article.item").length);
   }
+}
+
+function told(count) {
+  const said = document.getElementById("words").dataset;
+  return count === 1 ? said.repliesOne : said.repliesMany.replace("{num}", count);
 }
 
 // Shows an item as it is now, where it stands; whoever is in it stays in it.
