@@ -7,6 +7,8 @@ import re
 import pytest
 
 from node.forum import accounts, profiles, totp
+from node.forum import people as forum_people
+from node.forum.errors import Invalid
 from node.web import agents, entrance
 from storage import people
 from storage.schema import Account, Actor
@@ -297,8 +299,8 @@ async def test_an_account_is_deleted_by_who_types_its_handle(moot: Moot, ana: Br
     assert "Beans, I say." not in (await moot.item(thread, 0)).html
     assert (await the_post(moot, "deleted")).to == "ana@coop.example"
     assert (await moot.browser().post("/sign-in", login="ana", password=PASSWORD)).status == 422
-    taken = {"name": "ana", "email": "a@b.example", "words": "hello"}
-    assert (await moot.browser().post("/sign-up", taken)).status == 422
+    with pytest.raises(Invalid, match="never given again"):
+        await moot.storage.read(forum_people.free_name, "ana")
 
 
 @pytest.mark.parametrize("act", ["deactivate", "delete"])
