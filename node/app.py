@@ -121,6 +121,11 @@ def settle_in(work: Work, name: str, language: str) -> int:
     return actor.id
 
 
+async def name_no_versions(_request: web.Request, response: web.StreamResponse) -> None:
+    """Says what answers, and not of which version: whoever looks for known holes is not helped (WEB-28)."""
+    response.headers["Server"] = "Folkmoot"
+
+
 def make_app(parts: Parts) -> web.Application:
     """Both doors on one application."""
     app = web.Application(middlewares=web_routes.middlewares(), client_max_size=fediverse.LARGEST_BODY)
@@ -131,6 +136,7 @@ def make_app(parts: Parts) -> web.Application:
         app.router.add_get(path, negotiated(fediverse.show_document, page))
     app.add_routes(web_routes.routes(parts.node))
     app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(name_no_versions)
     return app
 
 

@@ -65,13 +65,13 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except session.SignInNeeded:
         if request.method in ("GET", "HEAD"):
             return session.way_in(request)
-        return await _give_back(request, "signed-out")
+        return await _kept(request, "signed-out")
     except session.ProofNeeded:
         return session.way_to_proof(request)
     except forms.Expired:
-        return await _give_back(request, "expired")
+        return await _kept(request, "expired")
     except forms.Garbled:
-        return await _give_back(request, "garbled")
+        return await _kept(request, "garbled")
     except TextRefused as refusal:
         return error_page(request, 400, words=str(refusal))
     except Refusal as refusal:
@@ -88,6 +88,11 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 def said(refusal: Refusal) -> str:
     """Why something was refused, in the reader's language."""
     return _(refusal.words, **refusal.values)
+
+
+async def _kept(request: web.Request, why: str) -> web.StreamResponse:
+    """The form given back; or what is wrong with it besides, as if it had been read first."""
+    return await show_errors(request, lambda request: _give_back(request, why))
 
 
 async def _give_back(request: web.Request, why: str) -> web.Response:

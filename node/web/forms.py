@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from markupsafe import Markup
 
 from node.forum.errors import NotAllowed
@@ -75,7 +76,7 @@ async def _parse(request: web.Request) -> Form:
     if request.content_type == "multipart/form-data":
         try:
             posted = await request.post()
-        except (ValueError, LookupError):
+        except (ValueError, LookupError, RuntimeError, HttpProcessingError):  # whatever is wrong in one of the parts
             raise web.HTTPBadRequest from None
         return Form([(name, value) for name, value in posted.items() if isinstance(value, str)])
     if request.content_type != URLENCODED:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from node.forum import invitations, rules
+from node.forum import invitations, rules, submissions
 from node.forum.errors import Invalid, NotFound, Refusal
 from node.languages import gettext as _
 from node.node import NODE
@@ -118,12 +118,15 @@ async def _by_handle(request: web.Request, who: str) -> int | None:
 
 def _ask(work: Work, uid: str, reader_id: int, form: Form, actor_id: int | None) -> None:
     thread, reader = _thread(work, uid, reader_id), work.get_one(Actor, reader_id)
-    words = form.text("words")
+    nonce, words = forms.nonce_in(form), form.text("words")
+    if submissions.once(work, reader_id, nonce) is not None:
+        return  # nobody is asked twice by one button
     if actor_id is not None:
         invitations.invite_guest(work, reader, thread, actor=people.by_id(work, actor_id), words=words)
-        return
-    for email in invitations.addresses(form.text("who")):
-        invitations.invite_guest(work, reader, thread, email=email, words=words)
+    else:
+        for email in invitations.addresses(form.text("who")):
+            invitations.invite_guest(work, reader, thread, email=email, words=words)
+    submissions.keep(work, reader_id, nonce, f"/threads/{uid}/guests")
 
 
 def _change(work: Work, uid: str, reader_id: int, form: Form) -> str:

@@ -1,11 +1,13 @@
 """Invitations: those who invite, and those who were invited."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
-from node.forum import invitations, joining
+from node.forum import invitations, joining, submissions
 from node.forum.errors import NotAllowed, NotFound, Refusal
 from node.languages import gettext as _
 from node.languages import ngettext
@@ -25,6 +27,7 @@ FIELDS = ("addresses", "words", "role", "handle")
 SECRET = re.compile(r"[\w-]{20,100}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,18}")
 HANDLE = 300  # characters
+InviteAct = Callable[[Work, Access, Reader, Form], int]  # says how many invitations went out
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,25 @@ async def invite(request: web.Request) -> web.StreamResponse:
     try:
         if act == "handle":
             actor_id = await found(request, form.text("handle"))
-            count = await node.storage.write(_invite_actor, access, reader, actor_id, form)
+            path = await node.storage.write(_once, access, reader, form, partial(_invite_actor, actor_id))
         else:
-            count = await node.storage.write(ACTS.get(act, _invite_by_mail), access, reader, form)
+            path = await node.storage.write(_once, access, reader, form, ACTS.get(act, _invite_by_mail))
     except Refusal as refusal:
         if isinstance(refusal, NotFound) and act == "handle":
             return await _page(request, access, form, {"handle": refusal.words % refusal.values})
         return await _page(request, access, form, group_access.problems(refusal))
-    return forms.see(f"{access.path}/invite" + (f"?sent={count}" if count else ""))
+    return forms.see(path)
+
+
+def _once(work: Work, access: Access, reader: Reader, form: Form, act: InviteAct) -> str:
+    """Does it, however often the form is sent, and says where to go on: nobody is mailed twice by one button."""
+    nonce = forms.nonce_in(form)
+    led_to = submissions.once(work, reader.id, nonce)
+    if led_to is None:
+        count = act(work, access, reader, form)
+        led_to = f"{access.path}/invite" + (f"?sent={count}" if count else "")
+        submissions.keep(work, reader.id, nonce, led_to)
+    return led_to
 
 
 async def found(request: web.Request, handle: str) -> int:
@@ -109,7 +123,7 @@ def _invite_by_mail(work: Work, access: Access, reader: Reader, form: Form) -> i
     return len(invitations.invite_by_mail(work, inviter, group, to, words=form.text("words"), role=role))
 
 
-def _invite_actor(work: Work, access: Access, reader: Reader, actor_id: int, form: Form) -> int:
+def _invite_actor(actor_id: int, work: Work, access: Access, reader: Reader, form: Form) -> int:
     group, inviter = group_access.rows(work, access, reader)
     actor = people.by_id(work, actor_id)
     invitations.invite_actor(work, inviter, group, actor, words=form.text("words"), role=form.text("role") or "member")

@@ -10,7 +10,7 @@ from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.live import LOOK, Closed, Subscription
 from node.node import NODE, Node
-from node.web import conversation, look, reading, session, tree
+from node.web import conversation, errors, look, reading, session, tree
 from node.web.look import Head
 from storage import threads
 from storage.schema import SignedIn
@@ -59,11 +59,11 @@ class Streams:
         self, request: web.Request, node: Node, thread_id: int, newest: int, heard: Subscription
     ) -> web.StreamResponse:
         response = web.StreamResponse(
-            headers={
+            headers=errors.HEADERS
+            | {
                 "Content-Type": "text/event-stream",
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",  # nginx
-                "X-Content-Type-Options": "nosniff",
             }
         )
         await response.prepare(request)

@@ -10,7 +10,7 @@ from node.forum import markup
 from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import conversation, look, reading, session
+from node.web import conversation, errors, look, reading, session
 from node.web.look import Head
 from storage import wholes
 from storage.pages import ThreadPage
@@ -34,13 +34,12 @@ async def show_markdown(request: web.Request) -> web.StreamResponse:
     """The thread as its people typed it, sent as it is read."""
     page = await _page(request)
     response = web.StreamResponse(
-        headers={
+        headers=errors.HEADERS
+        | {
             "Content-Type": "text/markdown; charset=utf-8",
             "Content-Disposition": f'inline; filename="{page.slug}.md"',
             "Cache-Control": "private, no-store",
             "X-Robots-Tag": "noindex",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         }
     )
     await response.prepare(request)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from node.forum import reports
+from node.forum import reports, submissions
 from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
 from node.languages import gettext as _
 from node.node import NODE
@@ -59,10 +59,14 @@ async def report_person(request: web.Request) -> web.StreamResponse:
     person = await node.storage.read(_person, request.match_info, reader.id)
 
     def act(work: Work) -> None:
+        nonce = forms.nonce_in(form)
+        if submissions.once(work, reader.id, nonce) is not None:
+            return
         reports.report_person(
             work, people.by_id(work, reader.id), people.by_id(work, person.id), form.text("category"),
             form.text("words"), forward=form.flag("forward"),
         )  # fmt: skip
+        submissions.keep(work, reader.id, nonce, f"{request.path}ed")
 
     try:
         await node.storage.write(act)

@@ -216,6 +216,7 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.get("/admin/log", admin.show_log),
         web.get("/about", site.show_about),
         web.get("/robots.txt", site.show_robots),
+        web.get("/.well-known/security.txt", site.show_security),
         web.get("/favicon.ico", site.show_favicon),
         web.get("/static/{name}", site.show_static),
         web.get("/d/{key}", old_addresses.show_discussion),

@@ -1,5 +1,7 @@
 """What belongs to the node as a whole: what it is, what robots may read, its stylesheet and its picture."""
 
+from datetime import timedelta
+
 from aiohttp import web
 
 from node import VERSION
@@ -22,13 +24,33 @@ async def show_about(request: web.Request) -> web.Response:
     """What this node runs, who runs it, what is expected here."""
     settings = request.app[NODE].settings
     head = Head(title=settings.name, path="/about", description=settings.description)
-    contact = settings.contact
-    if "@" in contact and "://" not in contact and not contact.startswith("mailto:"):
-        contact = f"mailto:{contact}"
     return look.page(
         request, "about.html", head, version=VERSION, source=settings.source_url,  # AGPL, section 13
-        contact=settings.contact, contact_link=contact,
+        contact=settings.contact, contact_link=_link_to(settings.contact),
     )  # fmt: skip
+
+
+def _link_to(contact: str) -> str:
+    """Where the contact leads: an address of mail as a link to write there."""
+    if "@" in contact and "://" not in contact and not contact.startswith("mailto:"):
+        return f"mailto:{contact}"
+    return contact
+
+
+async def show_security(request: web.Request) -> web.Response:
+    """Whom to tell of a hole: RFC 9116, where the node names somebody (WEB-28)."""
+    node = request.app[NODE]
+    contact = _link_to(node.settings.contact)
+    if not contact.startswith(("mailto:", "https://")) or not contact.isprintable():
+        raise web.HTTPNotFound
+    expires = (node.storage.now() + timedelta(days=300)).replace(hour=0, minute=0, second=0)  # a year at most
+    lines = (
+        f"Contact: {contact}",
+        f"Expires: {look.iso(expires)}",
+        f"Preferred-Languages: {node.settings.language}",
+        f"Canonical: {node.settings.origin}/.well-known/security.txt",
+    )
+    return web.Response(text="\n".join(lines) + "\n", headers={"Cache-Control": "max-age=86400"})
 
 
 async def show_robots(request: web.Request) -> web.Response:

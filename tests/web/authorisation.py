@@ -246,6 +246,7 @@ TABLE: dict[str, Line] = {
     "GET /groups": Line(everybody),
     "GET /about": Line(everybody),
     "GET /robots.txt": Line(everybody),
+    "GET /.well-known/security.txt": Line(nobody),  # nobody is named
     "GET /favicon.ico": Line(everybody),
     "GET /static/{name}": Line(everybody, {"name": "look.css"}),
     "GET /tags/{tag}": Line(nobody, {"tag": "unused"}),

@@ -29,7 +29,7 @@ KEPT = "Your words are still here"
 @pytest.fixture
 async def worlds(open_moot: Callable[..., Any]) -> Worlds:
     """Groups of every privacy with everybody in them."""
-    return await build(await open_moot(sign_up="open", smtp_url="smtp://mail.example"))
+    return await build(await open_moot(sign_up="open", smtp_url="smtps://mail.example"))
 
 
 def routes_of(worlds: Worlds) -> set[str]:
