@@ -1,7 +1,6 @@
 """What the node's secret serves for beside the keys of actors: sealing small secrets, marks that cannot be forged."""
 
 import base64
-import hashlib
 import hmac
 import secrets
 from functools import cached_property
@@ -61,8 +60,3 @@ class Sealing:
 def new_secret() -> str:
     """What nobody can guess, for a cookie or a link: 256 bits."""
     return secrets.token_urlsafe(32)
-
-
-def hashed(secret: str) -> str:
-    """A secret as it is kept: whoever reads the database cannot use it."""
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -11,9 +11,9 @@ from node import languages
 from node.forum.errors import NotFound
 from node.languages import gettext as _
 from node.node import NODE, Node
-from node.sealing import hashed
 from storage import readings, sessions
 from storage.sessions import Known as Reader
+from storage.tokens import hashed
 from storage.work import Work
 
 READER: web.RequestKey[Reader] = web.RequestKey("reader", Reader)

@@ -7,9 +7,10 @@ from typing import Any
 
 import html5lib
 
-from node.sealing import hashed, new_secret
+from node.sealing import new_secret
 from storage import people, sessions
 from storage.schema import Account
+from storage.tokens import hashed
 from storage.work import Work
 from tests.equipment.nodes import Moot
 

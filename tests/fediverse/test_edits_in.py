@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from node.forum import threads, upkeep
+from node.forum import upkeep
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Actor, Letter, Revision

@@ -10,11 +10,12 @@ import pytest
 
 from node.forum import invitations, members
 from node.forum.errors import NotFound
-from node.sealing import hashed, new_secret
+from node.sealing import new_secret
 from storage import people as stored_people
 from storage import sessions
 from storage import threads as stored_threads
 from storage.schema import Account, Actor, Thread
+from storage.tokens import hashed
 from tests.equipment.nodes import AS2, Moot
 from tests.groups.conftest import group_of, who
 from tests.peers.scripted import ScriptedServer

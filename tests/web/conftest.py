@@ -18,11 +18,12 @@ from node.forum import text
 from node.forum import threads as forum
 from node.forum.errors import NotFound
 from node.node import NODE, Node
-from node.sealing import hashed, new_secret
+from node.sealing import new_secret
 from node.settings import Settings
 from node.web import routes
 from storage import sessions
 from storage.schema import Account, Actor, Alias, Comment, Follow, Group, Handle, Membership, Reaction, Thread
+from storage.tokens import hashed
 from storage.work import Storage, Work
 from tests.equipment.databases import fresh_sqlite
 

@@ -10,7 +10,6 @@ from typing import Any
 from aiohttp import ClientResponse
 from sqlalchemy import text
 
-from node.sealing import hashed
 from storage.schema import (
     Actor,
     Comment,
@@ -26,6 +25,7 @@ from storage.schema import (
     SignUp,
     Thread,
 )
+from storage.tokens import hashed
 from storage.work import Work
 from tests.web.authorisation import ROLES, WORLDS
 from tests.web.conftest import NOW, THEN, Browser, Moot
