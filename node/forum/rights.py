@@ -6,7 +6,7 @@ from typing import Any
 
 from node.forum import rules
 from node.forum.errors import Refusal
-from storage import threads
+from storage import members, threads
 from storage.schema import Actor, Group
 from storage.work import Work
 
@@ -20,6 +20,7 @@ class Rights:
     react: bool = False
     edit_opening: bool = False
     moderate: bool = False
+    leave: bool = False  # a guest of this thread alone
 
 
 def in_thread(work: Work, actor_id: int, thread_id: int) -> Rights:
@@ -36,6 +37,7 @@ def in_thread(work: Work, actor_id: int, thread_id: int) -> Rights:
         edit_opening=opening.state == "visible"
         and _refusal(rules.may_edit, work, actor, opening, thread, group) is None,
         moderate=_refusal(rules.may_moderate, work, actor, thread.group_id) is None,
+        leave=members.guest(work, thread.id, actor_id) is not None,
     )
 
 

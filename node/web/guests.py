@@ -139,7 +139,7 @@ def _change(work: Work, uid: str, reader_id: int, form: Form) -> str:
             raise NotFound(_("There is no such invitation."))
         invitations.revoke(work, reader, invitation)
         return here
-    guest = people.by_uri(work, form.text("guest")[:URI])
+    guest = reader if form.text("act") == "leave" else people.by_uri(work, form.text("guest")[:URI])
     if guest is None:
         raise NotFound(_("They are no guest of this thread."))
     invitations.remove_guest(work, reader, thread, guest, form.text("reason"))
