@@ -32,6 +32,7 @@ HEADERS = {
 
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
 RETRY_AFTER = 5  # seconds; a locked database is free again sooner
+WORDS = ("source", "words", "text", "title", "description", "summary", "reason")  # fields that somebody thought about
 STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
 
 
@@ -123,7 +124,7 @@ def error_page(
     link: str = "",
     link_words: str = "",
 ) -> web.Response:
-    """What went wrong, in words for people or, for whoever asked for JSON, in one line."""
+    """What went wrong, in words for people or, for whoever asked for JSON, in one line; and what they had written."""
     if "json" in request.headers.get("Accept", "") and "text/html" not in request.headers.get("Accept", ""):
         response = web.json_response(
             {"error": words or web.Response(status=status).reason, "request": request[REQUEST_ID]}, status=status
@@ -132,9 +133,17 @@ def error_page(
         head = Head(title="", indexed=False)
         response = look.page(
             request, "error.html", head, status=status, code=status, words=words, link=link, link_words=link_words,
-            id=request[REQUEST_ID],
+            id=request[REQUEST_ID], fields=_written(request), action=request.path_qs,
         )  # fmt: skip
     response.headers["Vary"] = look.VARY
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
     return response
+
+
+def _written(request: web.Request) -> list[tuple[str, str]]:
+    """The fields of the form, if there are words of somebody's own in it: whatever went wrong, they are not lost."""
+    form = request.get(forms.FORM)
+    if form is None or not any(form.text(name).strip() for name in WORDS):
+        return []
+    return forms.to_give_back(form)

@@ -56,6 +56,8 @@ async def join(request: web.Request) -> web.StreamResponse:
     try:
         await request.app[NODE].storage.write(_join, access.card.id, reader.id, words, form.flag("take_back"))
     except Refusal as refusal:
+        if access.role == "banned" or access.card.archived:
+            raise  # there is no form for them
         return _join_page(request, access, words=words, problems=group_access.problems(refusal))
     return forms.see(access.path)
 

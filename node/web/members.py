@@ -138,6 +138,8 @@ def _change(work: Work, access: Access, reader: Reader, uri: str, act: str, form
     elif act == "unban":
         members.unban(work, moderator, group, actor, reason)
     else:
+        if _entry(work, access, uri).role == "banned":
+            raise NotFound(_("There is nobody of that name in this group."))
         role = form.text("role")
         if role and role != "banned":
             members.set_role(work, moderator, group, actor, role, reason)

@@ -77,7 +77,7 @@ async def bookmark(request: web.Request) -> web.StreamResponse:
 
 def _bookmark(work: Work, reader_id: int, uid: str, kept: bool) -> None:
     comment = threads.comment_by_uid(work, uid)
-    if comment is None or (kept and not threads.is_visible(work, comment.id, reader_id)):
+    if comment is None or not threads.thread_is_visible(work, comment.thread_id, reader_id):
         raise NotFound("There is no such item.")
     reading.bookmark(work, people.by_id(work, reader_id), comment, kept=kept)
 

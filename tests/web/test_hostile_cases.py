@@ -224,7 +224,7 @@ async def test_asking_for_a_hidden_place_by_another_one_is_like_asking_for_none(
         ("/following", {"address": "@{}@node.test"}, hidden.group),
         ("/threads/{}/read", {"unread_from": "1"}, hidden.thread),
     ):
-        absent = "nothing" if name == hidden.group else nobody
+        absent = "nowhere_at_all" if name == hidden.group else nobody
         answers = [
             await otto.post(path.format(it), {key: value.format(it) for key, value in fields.items()})
             for it in (name, absent)
