@@ -81,7 +81,7 @@ async def test_a_guest_sees_one_thread_and_nothing_else(node: Running, arrive: A
     await keeper.sees("Not answered yet")
 
     ebba = await arrive(name, signed_in=True)
-    letter = await ebba.mail()
+    letter = await ebba.mail("How deep is the well?")
     await ebba.go(letter.link)
     await ebba.press("Accept as Ebba Falk")
     await ebba.sees_title("How deep is the well?")

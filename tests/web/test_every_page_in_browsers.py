@@ -32,6 +32,7 @@ HOUR = timedelta(hours=1)
 # What a browser gets that is no page of ours: files, data, a stream, a piece of a page; and what only leads on.
 NO_PAGES = {
     "GET /robots.txt",
+    "GET /.well-known/security.txt",
     "GET /favicon.ico",
     "GET /static/{name}",
     "GET /mentions",
@@ -54,17 +55,24 @@ NO_PAGES = {
 
 # Pages that look another way for each kind of reader; of the others it is enough that one sees them who may.
 DIFFERS = {
-    "GET /",
-    "GET /groups",
-    "GET /g/{name}",
-    "GET /g/{name}/{place}",
-    "GET /g/{name}/members",
-    "GET /u/{name}",
-    "GET /join/{token}",
-    "GET /invitations/{secret}",
-    "GET /threads/{uid}/seen",
-    "GET /about",
+    "GET /": ("keeper", "author", "stranger"),
+    "GET /groups": ("keeper", "author", "stranger"),
+    "GET /g/{name}": ROLES,
+    "GET /g/{name}/{place}": ROLES,
+    "GET /g/{name}/members": ROLES,
+    "GET /u/{name}": ("keeper", "moderator", "author", "stranger"),
+    "GET /join/{token}": ("keeper", "author", "stranger"),
+    "GET /invitations/{secret}": ("keeper", "author", "stranger"),
+    "GET /threads/{uid}/seen": ("author", "stranger"),
 }
+
+# Of what is here, these lead on at once; asked for nothing, they show a form.
+ASKED_FOR_NOTHING = {"GET /authorize_interaction", "GET /intents/{intent}", "GET /remarks/new"}
+
+# Whoever is in is led on from here.
+AT_THE_DOOR = ("/sign-in", "/sign-up", "/reset", "/goodbye", "/interact", "/welcome")
+# Only who is in can leave, and only who is not can join.
+IN_IT = {"GET /g/{name}/leave": "author", "GET /items/{uid}/reported": "moderator"}
 
 
 @dataclass(frozen=True)
@@ -124,8 +132,15 @@ def _visits(worlds: Worlds) -> Iterator[Visit]:
         if not route.startswith("GET ") or route in NO_PAGES:
             continue
         may = [role for role in ROLES if line.rule(Reader(role, "open")) == DONE]
-        for role in may if route in DIFFERS else may[:1]:
-            yield Visit(route, role, filled(route, values)[0])
+        if route in DIFFERS:
+            may = [role for role in may if role in DIFFERS[route]]
+        elif route.removeprefix("GET ").startswith(AT_THE_DOOR) and "stranger" in may:
+            may = ["stranger"]
+        else:
+            may = [IN_IT.get(route, role) for role in may[:1]]
+        path = filled(route, values)[0]
+        for role in may:
+            yield Visit(route, role, path.partition("?")[0] if route in ASKED_FOR_NOTHING else path)
 
 
 def _prepare(work: Work, visit: str) -> list[Visit]:
@@ -159,8 +174,9 @@ def _prepare(work: Work, visit: str) -> list[Visit]:
 
 def _rich(places: dict[str, str]) -> Iterator[Visit]:
     """The thread with everything in it that a thread can have, for everybody."""
-    for role in ROLES:
+    for role in ("moderator", "author", "stranger"):
         yield Visit("GET /rich thread", role, places["thread"])
+    for role in ("admin", "author", "stranger"):
         yield Visit("GET /rich group", role, places["group"])
     yield Visit("GET /rich flat", "author", f"{places['thread']}?view=flat")
     yield Visit("GET /rich new", "moderator", f"{places['thread']}?view=new")
@@ -203,6 +219,8 @@ async def _look_at(page: Page, visit: Visit) -> list[str]:
     assert answer is not None
     if answer.status != visit.status:
         return [f"answers {answer.status}, not {visit.status}"]
+    if page.url.partition("?")[0].partition("#")[0] != ORIGIN + visit.path.partition("?")[0].partition("#")[0]:
+        return [f"leads on to {page.url}"]
     faults = await axe_violations(page)
     await page.screenshot(path=SHOTS / f"{visit.name}-light.png", full_page=True)
     await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
