@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientResponse
 from sqlalchemy import text
 
+from node.forum.errors import NotFound
 from storage.schema import (
     Actor,
     Comment,
@@ -28,7 +29,7 @@ from storage.schema import (
 from storage.tokens import hashed
 from storage.work import Work
 from tests.web.authorisation import ROLES, WORLDS
-from tests.web.conftest import NOW, THEN, Browser, Moot
+from tests.web.conftest import NOW, THEN, Browser, Moot, ScriptedNetwork
 
 WORDS = "Nobody else may read this."  # in everything that is said in a world
 ABSENT = "absent"  # a handle that nobody has
@@ -69,6 +70,22 @@ class Worlds:
         return await browser.post(path, fields)
 
 
+class FarFromAll(ScriptedNetwork):
+    """A network on which nobody is found beside those who lead visitors home."""
+
+    async def find_actor(self, address: str) -> int:
+        raise NotFound("Nobody answers there.")
+
+    async def find_elsewhere(self, address: str) -> Any:
+        raise NotFound("Nothing can be found there.")
+
+    async def look_up(self, address: str) -> Any:
+        raise NotFound("Nothing can be found there.")
+
+    async def links_back(self, url: str, to: str) -> bool:
+        return False
+
+
 class _Undone(Exception):
     def __init__(self, result: Any, rows: int) -> None:
         super().__init__(result)
@@ -100,6 +117,7 @@ def undo_everything(worlds: Worlds) -> None:
 async def build(moot: Moot) -> Worlds:
     """Every world with everybody in it, before anything is undone."""
     worlds = Worlds(moot)
+    moot.node.network = FarFromAll()
     people = {role: await moot.person(f"the_{role}", f"The {role.title()}") for role in ROLES if role != "stranger"}
     elsewhere = await moot.group("elsewhere", "Elsewhere")
     await moot.join(people["outsider"], elsewhere, "moderator")
