@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from aiohttp import ClientResponse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.web.authorisation import TABLE, filled
 from tests.web.conftest import ORIGIN, Browser
@@ -140,6 +142,29 @@ def _pairs(fields: dict[str, Any]) -> list[tuple[str, str]]:
     for name, value in fields.items():
         pairs += [(name, str(each)) for each in (value if isinstance(value, list) else [value])]
     return pairs
+
+
+LETTERS = st.text(st.characters(exclude_categories=()), max_size=120)  # lone surrogates too
+GUESSES = st.one_of(LETTERS, st.sampled_from(["0", "-1", "1e9", "on", "admin", "preview", "accept", "{}", "//", "@"]))
+
+
+@pytest.mark.timeout(300)
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    route=st.sampled_from(POSTS),
+    pairs=st.lists(st.tuples(st.sampled_from(FIELDS), GUESSES), max_size=8),
+    own=st.booleans(),
+)
+async def test_no_form_at_all_breaks_a_page(
+    worlds: Worlds, route: str, pairs: list[tuple[str, str]], own: bool
+) -> None:
+    """Any fields with anything in them, beside those that the route asks for or instead of them."""
+    path, fields = filled(f"POST {route}", worlds.common | worlds.worlds["open"].values)
+    browser = whose(worlds, route)
+    body = encoded(browser, [*pairs, *(_pairs(fields) if own else [])])
+    await told(await send(browser, path, body), f"{route}: {pairs}")
 
 
 @pytest.mark.timeout(300)
