@@ -43,6 +43,8 @@ async def show_markdown(request: web.Request) -> web.StreamResponse:
         }
     )
     await response.prepare(request)
+    if request.method == "HEAD":  # what would follow would be taken for the next answer
+        return response
     title = conversation.title_of(page.title, page.opening.state)
     address = f"{request.app[NODE].settings.origin}{conversation.path_of(page)}"
     await response.write(f"# {_line(title)}\n\n<{address}>\n".encode())

@@ -127,7 +127,7 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.get("/items/{uid}/react", reactions.show_reactions),
         web.post("/items/{uid}/react", reactions.react),
         web.post("/items/{uid}/bookmark", reactions.bookmark),
-        web.get("/threads/{uid}/live", live.Streams().stream),
+        web.get("/threads/{uid}/live", live.Streams().stream, allow_head=False),
         web.post("/threads/{uid}/read", reading.mark),
         web.post("/threads/{uid}/dismiss", reading.dismiss),
         web.get("/threads/{uid}/seen", reading.show_seen),
