@@ -252,8 +252,7 @@ NOWHERE = {
     "join": ABSENT_SECRET,
     "request": str(ABSENT_NUMBER),
     "report": str(ABSENT_NUMBER),
-    "member": "the_member",
-    "guest": "the_guest",
+    "member": "https://moot.example/u/the_member",
 }
 
 
@@ -261,7 +260,8 @@ def alike(answer: str, values: dict[str, str]) -> str:
     """The answer without what tells one request from the other: numbers of requests, and what was asked for."""
     answer = re.sub(r"\b[0-9a-f]{16}\b", "ID", answer)
     answer = re.sub(r'name="nonce" value="[^"]*"', "NONCE", answer)
+    answer = re.sub(rf'(/g/|@|value="){values["name"]}\b', r"\1X", answer)
     for name in sorted(values, key=lambda name: -len(values[name])):
-        if name != "member" and len(values[name]) > 3:  # of short numbers there are many on a page
+        if name not in ("member", "name") and len(values[name]) > 3:  # of short numbers there are many on a page
             answer = answer.replace(values[name], "X")
     return answer
