@@ -139,7 +139,10 @@ def take_group(work: Work, source: Source, it: GroupIn) -> str:
     if imports.record(work, source.name, it.table, it.key) is not None:
         return KNOWN
     group, actor = groups.create_group(
-        work, _free_handle(work, it.handle or it.title, "group"), title=_title(it.title), privacy=it.privacy
+        work,
+        _free_handle(work, it.handle or it.title, "group"),
+        title=_title(it.title)[: groups.TITLE],
+        privacy=it.privacy,
     )
     group.who_may_start, group.archived_at = it.who_may_start, it.archived_at
     group.language = text.clean_language(it.language) or group.language
