@@ -135,7 +135,8 @@ async def test_nothing_is_wider_than_a_small_phone(scene: Scene) -> None:
 async def test_a_group_is_made_and_somebody_invited_without_a_script_and_by_keyboard(scene: Scene) -> None:
     page = await scene.window(java_script_enabled=False)
     await page.goto(f"{scene.moot.settings.origin}/groups/new")
-    await page.keyboard.type("The shed")  # the first field has the focus
+    await page.wait_for_selector("input:focus")  # the first field has the focus
+    await page.keyboard.type("The shed")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/g/the_shed")
     await page.get_by_role("link", name="Invite", exact=True).click()
