@@ -1,6 +1,5 @@
 """What members say and like in threads of other servers: the page of a remark, and the forms for it."""
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,8 +12,8 @@ from node.forum.errors import NotFound, Refusal
 from node.forum.remarks import Elsewhere
 from node.forum.text import TextRefused
 from node.languages import gettext as _
-from node.node import NODE, Node
-from node.web import addresses, errors, finding, following, forms, look, session, threads
+from node.node import NODE
+from node.web import addresses, errors, finding, following, forms, look, mentions, session, threads
 from node.web.finding import Here
 from node.web.look import Head
 from storage import people
@@ -26,8 +25,6 @@ from storage.sessions import Known as Reader
 from storage.work import Work
 
 DESCRIPTION = 300
-ELSEWHERE = re.compile(r"(?<![\w@/])@([\w.-]{1,64}@[\w.-]{1,255}\w)")
-LOOK_UPS = 5  # people of other servers who are looked up because one remark names them
 MINE = f"{following.PATH}?view=mine"
 
 
@@ -100,7 +97,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return f"/comment/{remark.uid}"
 
     try:
-        await _meet_named(node, source)
+        await mentions.meet_named(node, source)
         if form.flag("preview"):
             preview = await node.storage.read(_rendered, source, reader.language)
             return await _form(request, reader, found, source=source, preview=preview, form=form)
@@ -170,15 +167,6 @@ def _reach(work: Work, reader_id: int, found: Elsewhere) -> Reach:
     )
 
 
-async def _meet_named(node: Node, source: str) -> None:
-    """People of other servers who are named are looked up, so that they are linked and told; else it stays text."""
-    for handle in list(dict.fromkeys(ELSEWHERE.findall(source)))[:LOOK_UPS]:
-        try:
-            await node.network.find_actor(f"@{handle}")
-        except NotFound:
-            continue
-
-
 def _rendered(work: Work, source: str, language: str | None) -> str:
     return forum_threads.compose(work, source, language=language).html
 
@@ -228,7 +216,7 @@ async def edit(request: web.Request) -> web.StreamResponse:
         forum_remarks.edit(work, people.by_id(work, reader.id), _row(work, said.uid), words)
 
     try:
-        await _meet_named(node, source)
+        await mentions.meet_named(node, source)
         if form.flag("preview"):
             preview = await node.storage.read(_rendered, source, said.language)
             return _edit_form(request, said, source=source, preview=preview)
