@@ -101,6 +101,9 @@ class Actor(Table):
     indexable: Mapped[bool] = mapped_column(default=True)
     manually_approves: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str] = mapped_column(default="active")  # active, suspended, deleted
+    also_known_as: Mapped[list[Any] | None]  # URIs that its document says are the same person
+    moved_to: Mapped[str | None]  # the URI that it moved to, once that was proved
+    moved_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     refreshed_at: Mapped[datetime | None]  # when a remote document was last read
@@ -738,8 +741,11 @@ class Host(Table):
     dialect_set_by_admin: Mapped[bool] = mapped_column(default=False)
     signature: Mapped[str] = mapped_column(default="cavage")  # or rfc9421, once that succeeded
     state: Mapped[str] = mapped_column(default="live")  # live, dead
-    blocked_at: Mapped[datetime | None]
+    blocked_at: Mapped[datetime | None]  # suspended: nothing comes, nothing goes
     blocked_why: Mapped[str | None]
+    silenced_at: Mapped[datetime | None]  # heard, and not pushed at anybody who did not ask
+    silenced_why: Mapped[str | None]
+    allowed_at: Mapped[datetime | None]  # the admin's word against every list, and the way in where only allowed ones are
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     failing_since: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
@@ -749,6 +755,51 @@ class Host(Table):
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class BlockList(Table):
+    """A list of hosts that somebody keeps, from a file or from an address that is read again each day."""
+
+    __tablename__ = "block_lists"
+    __table_args__ = (NEVER_REUSED,)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    url: Mapped[str | None]
+    limit: Mapped[str] = mapped_column(String(20), default="as listed")  # as listed, suspend, silence: what it may do
+    etag: Mapped[str | None]
+    added_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]  # when it was last understood
+    tried_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class BlockListEntry(Table):
+    """A host on a list; it counts while no admin said otherwise of it."""
+
+    __tablename__ = "block_list_entries"
+    __table_args__ = (Index(None, "host"),)
+
+    list_id: Mapped[int] = mapped_column(ForeignKey("block_lists.id"), primary_key=True)
+    host: Mapped[str] = mapped_column(String(300), primary_key=True)
+    limit: Mapped[str] = mapped_column(String(20))  # suspend, silence
+    why: Mapped[str] = mapped_column(default="")
+
+
+class HostHour(Table):
+    """What went to a host and came from it within an hour, for the admin's pictures."""
+
+    __tablename__ = "host_hours"
+    __table_args__ = (Index(None, "hour"),)
+
+    host: Mapped[str] = mapped_column(String(300), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)  # its beginning
+    delivered: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)  # tries that will be made again
+    given_up: Mapped[int] = mapped_column(default=0)  # refused for good, dropped, too old
+    took_ms: Mapped[int] = mapped_column(Id, default=0)  # all tries together
+    slowest_ms: Mapped[int] = mapped_column(default=0)
+    received: Mapped[int] = mapped_column(default=0)  # letters
 
 
 class Reach(Table):
@@ -777,6 +828,9 @@ class Activity(Table):
     always: Mapped[bool] = mapped_column(default=False)  # Delete, Undo, Accept, Reject go whatever is visible now
     microblog: Mapped[bytes | None] = mapped_column(LargeBinary)
     forum: Mapped[bytes | None] = mapped_column(LargeBinary)
+    owed: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # inboxes; the rest is still on its way
+    delivered: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    given_up: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[datetime]
 
 
@@ -806,6 +860,25 @@ class Delivery(Table):
     last_error: Mapped[str | None]
     parked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class GivenUp(Table):
+    """A delivery that did not arrive and is not tried any more, with the reason: nothing owed goes without a trace."""
+
+    __tablename__ = "given_up"
+    __table_args__ = (Index(None, "host", "id"), Index(None, "activity_id"), Index(None, "at"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"))
+    signer_id: Mapped[int] = mapped_column(ForeignKey("actors.id"))
+    host: Mapped[str] = mapped_column(String(300))
+    inbox: Mapped[str]
+    dialect: Mapped[str]
+    fate: Mapped[str] = mapped_column(String(20))  # refused, dropped, too old, blocked
+    why: Mapped[str]
+    attempts: Mapped[int]
+    owed_at: Mapped[datetime]
+    at: Mapped[datetime]
 
 
 class Letter(Table):

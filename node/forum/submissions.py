@@ -23,11 +23,16 @@ def once(work: Work, actor_id: int, nonce: str | None) -> str | None:
     if len(nonce) > LONGEST or not nonce.isascii() or not nonce.isprintable():
         raise Invalid("This form was not made here; open it again.")
     known = submissions.find(work, actor_id, nonce)
-    return known.led_to if known is not None else None
+    if known is None:
+        # Before anything is done: a second one that comes at the same moment waits here, and runs again.
+        work.add(Submission(actor_id=actor_id, nonce=nonce, led_to="", sent_at=work.now))
+        work.flush()
+        return None
+    return known.led_to or None
 
 
 def keep(work: Work, actor_id: int, nonce: str | None, led_to: str) -> None:
     """Remembers what came of a form, in the transaction that did it."""
-    if nonce:
-        work.add(Submission(actor_id=actor_id, nonce=nonce, led_to=led_to, sent_at=work.now))
-        work.flush()  # here a second one that came at the same moment finds out, and runs again
+    known = submissions.find(work, actor_id, nonce) if nonce else None
+    if known is not None:
+        known.led_to = led_to

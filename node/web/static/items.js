@@ -73,21 +73,23 @@ function told(count) {
   return count === 1 ? said.repliesOne : said.repliesMany.replace("{num}", count);
 }
 
-// Shows an item as it is now, where it stands; whoever is in it stays in it.
+// Shows an item as it is now, where it stands; whoever is in it stays in it. Answers what took the place of an article.
 export async function refresh(uid, number) {
   const old = shown(number);
-  if (!old) return;
+  if (!old) return null;
   const fresh = await bring(uid, Boolean(old.querySelector(".whom")));
-  if (!fresh || !old.isConnected) return;
+  if (!fresh || !old.isConnected) return null;
   const within = old.contains(document.activeElement);
   if (number) {
     const article = fresh.querySelector("article");
     if (old.classList.contains("new")) article.classList.add("new");
     old.replaceWith(article);
     if (within) article.focus({ preventScroll: true });
+    return article;
   } else {
     old.querySelectorAll(":scope > :is(.words, .warning, .gap, .poll, .files, .foot)").forEach((part) => part.remove());
     old.append(...fresh.childNodes);
     if (within) old.focus({ preventScroll: true });
   }
+  return null;
 }

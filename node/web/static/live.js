@@ -21,10 +21,10 @@ export function listen(section) {
   open();
   // A page that went to sleep with its connection opens a new one when it is looked at again.
   addEventListener("pageshow", (event) => { if (event.persisted) { source.close(); open(); } });
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => { source.close(); send(); });
   note.querySelector("button").addEventListener("click", show);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
+    if (document.hidden) return send();
     unseen = 0;
     document.title = title;
   });
@@ -40,7 +40,8 @@ function hear(event) {
 async function take({ kind, uid, number }) {
   if (kind !== "posted" || shown(number)) {
     const open = shown(number)?.querySelector("details.menu[open]");
-    if (!open) await refresh(uid, number);
+    const fresh = open ? null : await refresh(uid, number);
+    if (fresh?.classList.contains("new")) watch(fresh);
     newest = Math.max(newest, number);
     return;
   }
@@ -117,7 +118,9 @@ function watch(article) {
 }
 
 async function send() {
+  clearTimeout(report);
   report = null;
+  if (!seen.size) return;
   const body = new URLSearchParams({ csrf: act.elements.csrf.value });
   for (const number of seen) body.append("seen", number);
   seen.clear();
