@@ -745,7 +745,9 @@ class Host(Table):
     blocked_why: Mapped[str | None]
     silenced_at: Mapped[datetime | None]  # heard, and not pushed at anybody who did not ask
     silenced_why: Mapped[str | None]
-    allowed_at: Mapped[datetime | None]  # the admin's word against every list, and the way in where only allowed ones are
+    allowed_at: Mapped[
+        datetime | None
+    ]  # the admin's word against every list; the way in where only allowed ones are let in
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     failing_since: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
