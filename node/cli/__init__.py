@@ -29,7 +29,7 @@ COMMANDS = {
     "followers": ("node.cli.people:followers", "Who follows a group or a person."),
     "import": ("node.cli.imports:imports", "Bring in what was said elsewhere."),
     "mail": ("node.cli.mail:mail", "Mail that goes out: what waits, what failed, a test."),
-    "federation": ("node.cli.federation:federation", "Other servers: how they are, what waits, blocks."),
+    "federation": ("node.cli.blocks:federation", "Other servers: how they are, what waits, blocks."),
 }
 
 

@@ -1,4 +1,4 @@
-"""Other servers at the console: how they are, what waits for them, blocks."""
+"""Other servers at the console: how they are, and what waits for them; limits of them are in blocks.py."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,7 +9,6 @@ import click
 
 from node.cli.console import Console, Trouble, verb
 from node.fediverse import inspecting
-from node.forum import moderation
 from storage import hosts, letters, queues
 from storage.work import Work
 
@@ -152,36 +151,6 @@ def retry(console: Console, host: str | None, delivery: int | None, letter: int 
     console.answer(done, f"{done.deliveries} deliveries and {done.letters} letters are due now.")
 
 
-@verb(federation, "block")
-@click.argument("host")
-@click.option("--reason", default="", help="Why, for the record.")
-def block(console: Console, host: str, reason: str) -> None:
-    """Have nothing to do with a server and its subdomains: refused, hidden, not fetched, not sent to. Words are kept.
-
-    \b
-    Example:
-      folkmoot federation block bad.example --reason "harassment"
-    """
-    name = _host(host)
-    console.write(lambda work: moderation.block_host(work, name, reason))
-    console.answer({"host": name, "blocked": True}, f"{name} is blocked.")
-
-
-@verb(federation, "unblock")
-@click.argument("host")
-@click.option("--reason", default="", help="Why, for the record.")
-def unblock(console: Console, host: str, reason: str) -> None:
-    """Take a block back: what was hidden shows again.
-
-    \b
-    Example:
-      folkmoot federation unblock bad.example
-    """
-    name = _host(host)
-    console.write(lambda work: moderation.unblock_host(work, name, reason))
-    console.answer({"host": name, "blocked": False}, f"{name} is not blocked.")
-
-
 @verb(federation, "inspect")
 @click.argument("address")
 @click.option("--document", is_flag=True, help="Print the whole document too.")
@@ -200,14 +169,6 @@ def inspect(console: Console, address: str, document: bool) -> None:
     if document:
         lines.append(json.dumps(seen.document, indent=2, ensure_ascii=False, default=str))
     console.answer(seen, lines)
-
-
-def _host(given: str) -> str:
-    """A host as it stands in addresses; a URL's too."""
-    name = given.strip().lower().removeprefix("https://").removeprefix("http://").split("/")[0].rstrip(".")
-    if not name or any(char.isspace() for char in name) or "@" in name:
-        raise Trouble(f"{given} is no host, such as other.example")
-    return name
 
 
 def _short(value: Any) -> str:
