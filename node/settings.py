@@ -36,6 +36,9 @@ class Settings:
     name: str = field(default="Folkmoot", metadata={"says": "name of the node, shown on every page"})
     description: str = field(default="", metadata={"says": "one sentence about the node"})
     contact: str = field(default="", metadata={"says": "e-mail address or page of whoever runs the node"})
+    security_contact: str = field(
+        default="", metadata={"says": "e-mail address or https page for reports of holes; empty: that of contact"}
+    )
     source_url: str = field(
         default="https://folkmoot.example/",
         metadata={"says": "where the source of the running program is offered; if you change it, yours"},
@@ -59,6 +62,14 @@ class Settings:
     )
     who_may_create_groups: str = field(
         default="members", metadata={"says": "who may make groups: members, or admins of the node alone"}
+    )
+    federation: str = field(
+        default="open",
+        metadata={"says": "other servers: open (all but blocked ones) or allow-list (only those that you allowed)"},
+    )
+    authorised_fetch: bool = field(
+        default=False,
+        metadata={"says": "show documents only to servers that sign for them, so that blocked ones get none"},
     )
     refused_email_hosts: frozenset[str] = field(
         default=frozenset(),
@@ -153,7 +164,7 @@ def _checked(values: dict[str, Any]) -> Settings:
             "origin is not set: the public address of this node, e.g. FOLKMOOT_ORIGIN=https://moot.example"
         )
     values["origin"] = _origin(str(values["origin"]))
-    for switch in ("development",):
+    for switch in ("development", "authorised_fetch"):
         if switch in values:
             values[switch] = _switch(switch, values[switch])
     if "data" in values:
@@ -174,6 +185,8 @@ def _checked(values: dict[str, Any]) -> Settings:
         raise SettingsError("sign_up is open, approval, invitation or closed")
     if str(values.get("who_may_create_groups", "members")) not in ("members", "admins"):
         raise SettingsError("who_may_create_groups is members or admins")
+    if str(values.get("federation", "open")) not in ("open", "allow-list"):
+        raise SettingsError("federation is open or allow-list")
     if str(values.get("log_format", "text")) not in ("text", "json"):
         raise SettingsError("log_format is text or json")
     if str(values.get("log_level", "info")).lower() not in ("debug", "info", "warning", "error"):
@@ -184,6 +197,10 @@ def _checked(values: dict[str, Any]) -> Settings:
     settings = Settings(**values)
     if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/\S*)?", str(settings.source_url)):
         raise SettingsError("source_url is an address such as https://code.example/our-folkmoot (AGPL, section 13)")
+    if settings.security_contact and not re.fullmatch(
+        r"(mailto:)?[^\s@:/]+@[\w.-]+|https://\S+", settings.security_contact
+    ):
+        raise SettingsError("security_contact is an e-mail address or a page, such as security@moot.example")
     if settings.dev_peers and not settings.development:
         raise SettingsError("dev_peers needs development = true: it opens addresses that are closed otherwise")
     _ = settings.smtp  # raises when it cannot be used

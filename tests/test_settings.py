@@ -300,3 +300,12 @@ def test_no_secret_is_in_the_words_of_a_refusal() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [setting.name for setting in fields(Settings) if not setting.metadata.get("says")] == []
+
+
+def test_whom_to_tell_of_a_hole_is_an_address_that_leads_there() -> None:
+    """WEB-28"""
+    for contact in ("sec@moot.example", "mailto:sec@moot.example", "https://moot.example/holes"):
+        assert load(security_contact=contact).security_contact == contact
+    for contact in ("ask around", "http://moot.example/", "javascript:alert(1)", "a@b.example\nExpires: never"):
+        with pytest.raises(SettingsError, match="security_contact"):
+            load(security_contact=contact)

@@ -10,6 +10,7 @@ from node.web import look
 from node.web.look import Head
 
 YEAR = 365 * 86400  # seconds; a file's address changes with its content
+SECURITY_TXT_HOLDS = timedelta(days=180)  # RFC 9116 recommends less than a year
 
 # Pages that are one visitor's own are of no use to a search engine, and cost another server a request.
 ROBOTS = """User-agent: *
@@ -40,16 +41,18 @@ def _link_to(contact: str) -> str:
 async def show_security(request: web.Request) -> web.Response:
     """Whom to tell of a hole: RFC 9116, where the node names somebody (WEB-28)."""
     node = request.app[NODE]
-    contact = _link_to(node.settings.contact)
+    contact = _link_to(node.settings.security_contact or node.settings.contact)
     if not contact.startswith(("mailto:", "https://")) or not contact.isprintable():
         raise web.HTTPNotFound
-    expires = (node.storage.now() + timedelta(days=300)).replace(hour=0, minute=0, second=0)  # a year at most
-    lines = (
+    expires = (node.storage.now() + SECURITY_TXT_HOLDS).replace(hour=0, minute=0, second=0)
+    lines = [
         f"Contact: {contact}",
         f"Expires: {look.iso(expires)}",
-        f"Preferred-Languages: {node.settings.language}",
+        f"Preferred-Languages: {', '.join(dict.fromkeys([node.settings.language, 'en']))}",
         f"Canonical: {node.settings.origin}/.well-known/security.txt",
-    )
+    ]
+    if node.settings.source_url.startswith("https://") and node.settings.source_url.isprintable():
+        lines.append(f"Policy: {node.settings.source_url}")  # SECURITY.md lies beside the source
     return web.Response(text="\n".join(lines) + "\n", headers={"Cache-Control": "max-age=86400"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -400,14 +401,44 @@ async def test_no_answer_boasts_of_what_runs_here(node: Moot) -> None:
 
 
 async def test_who_finds_a_hole_is_told_whom_to_tell(open_moot: Callable[..., Any]) -> None:
-    """WEB-28: RFC 9116, for a node that names somebody."""
-    response = await (await open_moot(contact="ana@coop.example")).get("/.well-known/security.txt")
+    """WEB-28: RFC 9116, for a node that names somebody; for half a year, until it is asked for again."""
+    moot = await open_moot(contact="ana@coop.example", language="de", source_url="https://code.example/moot")
+    response = await moot.get("/.well-known/security.txt")
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    expires = (moot.storage.now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    assert (await response.text()).splitlines() == [
+        "Contact: mailto:ana@coop.example",
+        f"Expires: {expires}",
+        "Preferred-Languages: de, en",
+        "Canonical: https://moot.example/.well-known/security.txt",
+        "Policy: https://code.example/moot",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("contact", "security_contact", "told"),
+    [
+        ("ana@coop.example", "https://coop.example/holes", "https://coop.example/holes"),
+        ("ask around", "mailto:sec@coop.example", "mailto:sec@coop.example"),
+        ("https://coop.example/us", "", "https://coop.example/us"),
+        ("", "", None),
+        ("ask around", "", None),
+        ("javascript:alert(1)", "", None),
+        ("ana@coop.example\nContact: mailto:evil@evil.example", "", None),
+    ],
+)
+async def test_only_an_address_that_leads_somewhere_is_told(
+    open_moot: Callable[..., Any], contact: str, security_contact: str, told: str | None
+) -> None:
+    """WEB-28: the contact for holes goes before the general one; with neither there is no such file."""
+    moot = await open_moot(contact=contact, security_contact=security_contact, source_url="http://code.example/")
+    response = await moot.get("/.well-known/security.txt")
     lines = (await response.text()).splitlines()
-    assert response.content_type == "text/plain"
-    assert lines[0] == "Contact: mailto:ana@coop.example"
-    assert re.fullmatch(r"Expires: 20\d\d-\d\d-\d\dT00:00:00Z", lines[1])
-    for contact in ("", "ask around", "javascript:alert(1)", "ana@coop.example\nContact: mailto:evil@evil.example"):
-        assert (await (await open_moot(contact=contact)).get("/.well-known/security.txt")).status == 404
+
+    assert response.status == (404 if told is None else 200)
+    if told is not None:
+        assert [line for line in lines if line.startswith("Contact:")] == [f"Contact: {told}"]
+        assert not any(line.startswith("Policy:") for line in lines), "http is no place for it"
 
 
 def test_one_way_leads_html_into_a_page() -> None:
