@@ -1,4 +1,4 @@
-"""Plays a corpus of attacks on a node raised for it: `python -m tests.attack.play CORPUS [--only PREFIX]`."""
+"""Plays a corpus of attacks on nodes raised for it: `python -m tests.attack.play CORPUS`, on both engines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.attack.playing import Outcome, play_all
 from tests.attack.scene import staged
 from tests.equipment.postgres import Postgres
 
+ENGINES = ("sqlite", "postgresql")
 A_NODE = 150  # entries that are played on one node: a thread is left behind by each, and pages grow
 IN_MEMORY = Path("/dev/shm")  # the node syncs each commit, which costs most of the time on a disk
 
@@ -39,21 +41,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--only", default="", help="entries whose id or case begins so")
-    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--engine", choices=ENGINES, help="one of them; both where none is named")
     parser.add_argument("--slow", type=float, help="name entries that took more seconds than this")
     arguments = parser.parse_args()
     entries = read(arguments.corpus, only=arguments.only)
-    outcomes: list[Outcome] = []
+    engines = (arguments.engine,) if arguments.engine else ENGINES
+    outcomes: dict[str, list[Outcome]] = {engine: [] for engine in engines}
+    began = time.monotonic()
+    for engine in engines:
+        for some in _parties(entries):
+            outcomes[engine] += _play_on_a_node(some, engine, arguments.slow)
+            print(f"{engine}: {len(outcomes[engine])} of {len(entries)}, {time.monotonic() - began:.0f} s", flush=True)
+    print_table(outcomes)
+    return 0 if entries and all(outcome.as_expected for several in outcomes.values() for outcome in several) else 1
+
+
+def _parties(entries: list[Entry]) -> Iterable[list[Entry]]:
+    """Those of one target, not too many for one node."""
     for target in dict.fromkeys(entry.target for entry in entries):
         of_target = [entry for entry in entries if entry.target == target]
         for start in range(0, len(of_target), A_NODE):
-            outcomes += _play_on_a_node(of_target[start : start + A_NODE], arguments.engine, arguments.slow)
-        _print_row(target, [outcome for outcome in outcomes if outcome.entry.target == target])
-    print(f"\n{'target':<12}{'sent':>7}{'as expected':>14}{'not':>7}")
-    for target in dict.fromkeys(entry.target for entry in entries):
-        _print_row(target, [outcome for outcome in outcomes if outcome.entry.target == target])
-    _print_row("all", outcomes)
-    return 0 if all(outcome.as_expected for outcome in outcomes) else 1
+            yield of_target[start : start + A_NODE]
 
 
 def _play_on_a_node(entries: list[Entry], engine: str, slow: float | None) -> list[Outcome]:
@@ -84,9 +92,30 @@ async def _play(url: str, folder: Path, entries: list[Entry], slow: float | None
     return outcomes
 
 
-def _print_row(name: str, outcomes: list[Outcome]) -> None:
-    good = sum(outcome.as_expected for outcome in outcomes)
-    print(f"{name:<12}{len(outcomes):>7}{good:>14}{len(outcomes) - good:>7}", flush=True)
+def print_table(outcomes: dict[str, list[Outcome]]) -> None:
+    """How it went: a row for each group of cases and for each target, on each engine."""
+    print("\n" + "".join([f"{'':<12}", *(f"{engine:>34}" for engine in outcomes)]))
+    print("".join([f"{'case group':<12}", *(f"{'sent':>12}{'as expected':>14}{'not':>8}" for _ in outcomes)]))
+    every = [outcome.entry for several in outcomes.values() for outcome in several]
+    for group in sorted({_group(entry) for entry in every}):
+        _print_row(group, {e: [o for o in several if _group(o.entry) == group] for e, several in outcomes.items()})
+    print("target")
+    for target in dict.fromkeys(entry.target for entry in every):
+        _print_row(target, {e: [o for o in several if o.entry.target == target] for e, several in outcomes.items()})
+    _print_row("all", outcomes)
+
+
+def _group(entry: Entry) -> str:
+    """The family of the case, such as SIG."""
+    return entry.case.partition("-")[0] or "none"
+
+
+def _print_row(name: str, outcomes: dict[str, list[Outcome]]) -> None:
+    cells = [f"{name:<12}"]
+    for several in outcomes.values():
+        good = sum(outcome.as_expected for outcome in several)
+        cells.append(f"{len(several):>12}{good:>14}{len(several) - good:>8}")
+    print("".join(cells), flush=True)
 
 
 if __name__ == "__main__":
