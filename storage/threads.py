@@ -157,6 +157,15 @@ def thread_is_visible(work: Work, thread_id: int, viewer: int | None) -> bool:
     )
 
 
+def newest_public(work: Work) -> str | None:
+    """The id of the opening of the newest thread of our own that anybody may read."""
+    opening = with_thread(select(Comment.uri)).where(
+        Comment.number == 0, Comment.uri.startswith(f"{work.origin}/"), visibility.comment_seen_by(None)
+    )
+    found: str | None = work.scalar(opening.order_by(Thread.id.desc()).limit(1))
+    return found
+
+
 def with_thread(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The query of items with the tables that the visibility predicate needs."""
     return query.join(Thread, Thread.id == Comment.thread_id).join(Group, Group.actor_id == Thread.group_id)

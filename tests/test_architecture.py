@@ -59,7 +59,11 @@ ONLY_IN = {
     "webauthn": ("node.web",),
     "click": ("node.cli", "node.__main__"),
     # Verbs never mention HTTP, and the database knows none.
-    "aiohttp": ("federation", "node.web", "node.fediverse", "node.node", "node.app", "node.serving", "node.logs"),
+    # A restored node is asked over HTTP, as whoever comes first would ask it.
+    "aiohttp": (
+        *("federation", "node.web", "node.fediverse", "node.node", "node.app", "node.serving", "node.logs"),
+        "node.backups",
+    ),
 }
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc", "core", "shared"}

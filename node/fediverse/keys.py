@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from federation.errors import Unverified
+from federation.keys import PublicKey
 from federation.signatures import Signer
 from node.settings import Settings, SettingsError
 from storage import people
@@ -122,6 +125,20 @@ def _unseal(seal: Fernet, key: Sealed) -> Signer:
         raise KeysLocked(f"{key.uri} was sealed with another secret than this node has now") from None
 
 
+def must_work(secret: bytes, key: Sealed) -> None:
+    """Refuses a key that does not open with the secret, or whose halves do not belong together; KeysLocked."""
+    signer = _unseal(Fernet(_sealing_key(secret)), key)
+    words = b"folkmoot: the halves of a key"
+    try:
+        public = PublicKey.load(key.uri, key.uri, key.public_pem).material
+        if not isinstance(public, rsa.RSAPublicKey):
+            raise KeysLocked(f"{key.uri} is not of the kind that our actors sign with")
+        signature = signer.private.sign(words, padding.PKCS1v15(), hashes.SHA256())
+        public.verify(signature, words, padding.PKCS1v15(), hashes.SHA256())
+    except (InvalidSignature, Unverified):
+        raise KeysLocked(f"what {key.uri} signs is not verified by its public half") from None
+
+
 def _sealing_key(secret: bytes) -> bytes:
     derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"folkmoot private keys").derive(secret)
     return base64.urlsafe_b64encode(derived)
@@ -130,15 +147,15 @@ def _sealing_key(secret: bytes) -> bytes:
 # ------------------------------------------------------------------ the secret
 
 
-def load_secret(settings: Settings) -> bytes:
-    """The node's secret: as set, or from its file in the data folder, made when there is none; SettingsError."""
+def load_secret(settings: Settings, *, make: bool = True) -> bytes:
+    """The node's secret: as set, or from its file in the data folder, made there if it may be; SettingsError."""
     if settings.secret:
         if len(settings.secret) < SHORTEST_SECRET:
             raise SettingsError(f"secret must have at least {SHORTEST_SECRET} characters")
         return settings.secret.encode()
     file = settings.data / FILE
     try:
-        if not file.exists():
+        if make and not file.exists():
             _write_new(file)
         return _read(file)
     except OSError as error:
