@@ -34,12 +34,15 @@ class Postgres:
     It listens on a socket in its own folder and on no port. As root it runs as the user `pgserver`.
     """
 
+    def __init__(self, settings: str = SETTINGS) -> None:
+        self._settings = settings
+
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="folkmoot-pg-"))
         self._server = _pgserver().get_server(self._folder / "data", cleanup_mode="delete", start=False)
         self._server.ensure_pgdata_inited()
         with (self._folder / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
+            settings.write(self._settings)
         self._server.start()
         self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
         self._numbers = itertools.count(1)
@@ -70,6 +73,10 @@ class Postgres:
             prepare(url)
             self._templates[name] = self._name(url)
         return name
+
+    def keep(self, url: str, name: str) -> None:
+        """Has that database, which nobody uses any more, as the template `name`."""
+        self._templates[name] = self._name(url)
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected."""
