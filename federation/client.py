@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import quote, urljoin
 
 import aiohttp
@@ -23,7 +23,7 @@ from federation.answers import KINDS, Kind
 from federation.budget import Budget, Exhausted
 from federation.claims import Scheme
 from federation.documents import Document
-from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable, UnsupportedType
+from federation.errors import Blocked, FederationError, Gone, Malformed, Refused, Unreachable, UnsupportedType
 from federation.failures import FailureMemory, Failures
 from federation.resolving import REFUSAL, Policy, Resolver
 from federation.signatures import Signer, sign
@@ -32,6 +32,7 @@ from federation.transport import DEFAULT_LIMITS, Limits, Transport, Unanswered
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OTHER_SCHEME: dict[Scheme, Scheme] = {"cavage": "rfc9421", "rfc9421": "cavage"}
 WRONG_ID = "The document does not have the address that it was fetched from."
+BLOCKED = "its server is blocked"
 HANDLE = re.compile(r"@?([\w.-]{1,128})@([^\s/@?#\\%]{1,255})")
 
 
@@ -60,6 +61,14 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
+class Gate(Protocol):
+    """Who knows with which servers we have nothing to do."""
+
+    async def bars(self, host: str, *, exactly: bool) -> bool:
+        """Nothing is asked of the host and nothing told; `exactly`: as of now, and not of a second ago."""
+        ...
+
+
 class Client:
     """Asks and tells other servers on behalf of the node; `async with` opens and closes its connections."""
 
@@ -74,6 +83,7 @@ class Client:
         dev_peers: frozenset[str] = frozenset(),
         resolver: Resolver | None = None,
         remembered: FailureMemory | None = None,
+        gate: Gate | None = None,
         limits: Limits = DEFAULT_LIMITS,
         signing: Executor | None = None,
         tls: ssl.SSLContext | None = None,
@@ -85,6 +95,7 @@ class Client:
         self._development = development
         self._policy = Policy(origin, development=development, dev_peers=dev_peers)
         self._failures = Failures(remembered, limits, clock)
+        self._gate = gate
         self._limits = limits
         self._signing = signing
         self._transport = Transport(resolver, limits, tls=tls, tick=tick)
@@ -221,6 +232,8 @@ class Client:
         deadline = asyncio.get_running_loop().time() + self._limits.total
         try:
             url = self._policy.admit(inbox)
+            if self._gate is not None and await self._gate.bars(authority(url), exactly=False):
+                return Outcome(None, "refused", None, scheme)
             signed = await self._signed(signer, "POST", url, body=body, digest=digest, scheme=scheme)
             headers = {**self._headers(KINDS["activity"]), "Content-Type": "application/activity+json", **signed}
             async with self._transport.exchange("POST", url, headers, body=body, deadline=deadline) as response:
@@ -277,6 +290,9 @@ class Client:
     async def _follow(self, url: str, budget: Budget, kind: Kind, within_origin: bool) -> Fetched:
         start, deadline = url, asyncio.get_running_loop().time() + self._limits.total
         for _ in range(1 + self._limits.redirects):
+            # Each hop: what is allowed may lead to what is not (AUT-43).
+            if self._gate is not None and await self._gate.bars(authority(url), exactly=True):
+                raise Blocked(BLOCKED)
             budget.spend(url, self._clock())
             # Signed anew for every hop: what was signed for one host is of no use to the next.
             headers = self._headers(kind)

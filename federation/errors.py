@@ -41,5 +41,5 @@ class Ignored(FederationError):
     """Answered as accepted while nothing is stored or fetched: news about someone never heard of (202)."""
 
 
-class Blocked(FederationError):
+class Blocked(Refused):
     """We have nothing to do with this server, and do not even ask it for a key (403)."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from federation import answers
 from federation.budget import Exhausted
-from federation.errors import FederationError, Gone, Malformed, Refused, TooLarge, Unreachable, UnsupportedType
+from federation.errors import Blocked, FederationError, Gone, Malformed, Refused, TooLarge, Unreachable, UnsupportedType
 from federation.resolving import REFUSAL
 from federation.transport import Limits, Unanswered
 
@@ -47,9 +47,9 @@ class Failures:
                 raise kind(reason)
 
     async def remember(self, url: str, failure: FederationError) -> None:
-        """Keep `failure` as long as its kind deserves; who was not asked at all has not failed."""
+        """Keep `failure` as long as its kind deserves; who was not asked at all has not failed, and blocks end."""
         crowded = isinstance(failure, Unanswered) and failure.why == "crowded"
-        if self._memory is None or crowded or isinstance(failure, Exhausted):
+        if self._memory is None or crowded or isinstance(failure, Exhausted | Blocked):
             return
         span = self._limits.failed_for
         if isinstance(failure, Gone):

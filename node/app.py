@@ -17,6 +17,7 @@ from node.consequences import follow_up
 from node.fediverse import receiving
 from node.fediverse import routes as fediverse
 from node.fediverse.documents import Documents
+from node.fediverse.gate import Gate
 from node.fediverse.hosts import Remembered
 from node.fediverse.keys import Keyring, MakeKey, load_secret
 from node.fediverse.network import Fediverse
@@ -27,7 +28,7 @@ from node.sealing import Sealing
 from node.settings import Settings
 from node.web import routes as web_routes
 from node.worker import Worker
-from storage import clock
+from storage import clock, limits
 from storage import people as stored_people
 from storage.schema import Fact
 from storage.work import Storage, Work
@@ -48,6 +49,7 @@ class Parts:
     node: Node
     keyring: Keyring
     worker: Worker
+    gate: Gate
 
 
 @asynccontextmanager
@@ -65,7 +67,8 @@ async def opened(
     The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now)
+    points = settings.points
+    storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now, points=points)
     if storage.sqlite if migrate is None else migrate:
         storage.migrate()
     storage.start()
@@ -74,11 +77,12 @@ async def opened(
     secret = load_secret(settings)
     keyring = Keyring(storage, secret, make=make_key)
     try:
-        actor_id = await storage.write(settle_in, settings.name, settings.language)
+        actor_id = await storage.write(settle_in, settings.name, settings.language, settings.federation)
 
         async def own_signer() -> Signer:
             return await keyring.signer(actor_id)
 
+        gate = Gate(storage)
         client = Client(
             own_signer,
             user_agent=f"Folkmoot/{VERSION} (+{settings.origin}/)",
@@ -88,6 +92,7 @@ async def opened(
             dev_peers=settings.dev_peers,
             resolver=resolver,
             remembered=Remembered(storage),
+            gate=gate,
             signing=signing,
             tls=tls,
         )
@@ -96,15 +101,15 @@ async def opened(
             node.network = Fediverse(node)
             worker = Worker(node, keyring, partial(receiving.process, node))
             async with node.live.open():
-                yield Parts(node, keyring, worker)
+                yield Parts(node, keyring, worker, gate)
     finally:
         storage.close()
         signing.shutdown()
         passwords.close()
 
 
-def settle_in(work: Work, name: str, language: str) -> int:
-    """Has the node's own actor there, and refuses the database of a node with another address."""
+def settle_in(work: Work, name: str, language: str, federation: str = limits.OPEN) -> int:
+    """Has the node's own actor there, writes down whom it deals with, and refuses the database of another address."""
     origin = work.get(Fact, "origin")
     if origin is None:
         work.add(Fact(name="origin", value=work.origin))
@@ -116,6 +121,7 @@ def settle_in(work: Work, name: str, language: str) -> int:
     actor = stored_people.by_uri(work, f"{work.origin}/actor")
     if actor is None:
         actor = people.make_node_actor(work, name)
+    limits.set_mode(work, federation)
     # Both may be others since the last start, and mails ask for them.
     actor.display_name, actor.language = text.clean_name(name, 100), language
     return actor.id
@@ -130,7 +136,7 @@ def make_app(parts: Parts) -> web.Application:
     """Both doors on one application."""
     app = web.Application(middlewares=web_routes.middlewares(), client_max_size=fediverse.LARGEST_BODY)
     app[NODE] = parts.node
-    app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring))
+    app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring), parts.gate)
     app.add_routes(fediverse.routes())
     for path, page in web_routes.PAGES.items():
         app.router.add_get(path, negotiated(fediverse.show_document, page))

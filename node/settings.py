@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from storage import failpoints
+from storage.failpoints import Failpoints
+
 SECRET_SETTINGS = {"secret", "database_url", "smtp_url"}  # never printed; a URL may hold a password
 
 
@@ -86,6 +89,10 @@ class Settings:
         default=frozenset(),
         metadata={"says": "loopback host:port of other servers on this machine, in development mode"},
     )
+    failpoint: str = field(
+        default="",
+        metadata={"says": "in development mode: name:kill, name:raise or name:sleep, where a process fails on purpose"},
+    )
     log_level: str = field(default="info", metadata={"says": "debug, info, warning or error"})
     log_format: str = field(default="text", metadata={"says": "text or json"})
 
@@ -112,6 +119,14 @@ class Settings:
     def smtp(self) -> Smtp | None:
         """The server of smtp_url, if there is one."""
         return _smtp(self.smtp_url, development=self.development) if self.smtp_url else None
+
+    @property
+    def points(self) -> Failpoints:
+        """Where this process fails on purpose: nowhere, unless it is under test."""
+        try:
+            return failpoints.parse(self.failpoint) if self.failpoint else failpoints.OFF
+        except ValueError as error:
+            raise SettingsError(f"failpoint: {error}") from None
 
     @property
     def listen_host(self) -> str:
@@ -142,7 +157,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
 
 
 # Variables of tests and packaging that share our prefix.
-NOT_SETTINGS = {"config", "wire", "node", "require_tools", "attack", "failpoint"}
+NOT_SETTINGS = {"config", "wire", "node", "require_tools", "attack", "fault_minutes"}
 
 
 def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
@@ -201,6 +216,9 @@ def _checked(values: dict[str, Any]) -> Settings:
         r"(mailto:)?[^\s@:/]+@[\w.-]+|https://\S+", settings.security_contact
     ):
         raise SettingsError("security_contact is an e-mail address or a page, such as security@moot.example")
+    _ = settings.points  # raises when it cannot be read
+    if settings.failpoint and not settings.development:
+        raise SettingsError("failpoint needs development = true: it makes the node fail, and loses work on purpose")
     if settings.dev_peers and not settings.development:
         raise SettingsError("dev_peers needs development = true: it opens addresses that are closed otherwise")
     _ = settings.smtp  # raises when it cannot be used

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, func, or_, select
 
-from storage import people, threads
+from storage import people, threads, visibility
 from storage.people import Person, as_person
 from storage.schema import Actor, Comment, Follow, Group, Host
 from storage.work import Work
@@ -67,5 +67,5 @@ def _reached() -> Select[Actor]:
     return (
         select(Actor)
         .outerjoin(Host, Host.host == Actor.host)
-        .where(Actor.local.is_(False), Actor.state == "active", Host.blocked_at.is_(None))
+        .where(Actor.local.is_(False), Actor.state == "active", visibility.not_suspended())
     )

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from storage import hosts, threads, visibility
+from storage import hosts, limits, threads, visibility
 from storage.people import Inbox
 from storage.schema import Activity, Actor, Delivery, Host, Reach
 from storage.work import Work
@@ -98,13 +98,13 @@ def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int
     activity = work.get_one(Activity, activity_id)
     wanted = {inbox.inbox: inbox for inbox in to if _wording(activity, inbox) and not _is_ours(work, inbox)}
     states = hosts.states_of(work, {inbox.host for inbox in wanted.values()})
-    barred = hosts.blocked(work)
+    barred = limits.suspended(work, {inbox.host for inbox in wanted.values()})
     even_dead = _even_to_the_dead(work, activity)
     owed = set(work.scalars(select(Delivery.inbox).where(Delivery.activity_id == activity_id)))
     going = [
         inbox
         for url, inbox in sorted(wanted.items())
-        if url not in owed and not hosts.within(inbox.host, barred) and (even_dead or states.get(inbox.host) != "dead")
+        if url not in owed and inbox.host not in barred and (even_dead or states.get(inbox.host) != "dead")
     ]
     if not going:
         return 0
@@ -185,7 +185,7 @@ def claim_hosts(
     query = (
         select(Host)
         .where(
-            Host.blocked_at.is_(None),
+            visibility.not_suspended(),
             or_(Host.lease_owner.is_(None), _due(Host.lease_until, work)),
             _due(Host.next_try_at, work),
             exists(select(Delivery.id).where(Delivery.host == Host.host, _is_ready(work))),

@@ -30,6 +30,23 @@ def by_follower(work: Work, follower_id: int) -> list[Followed]:
     return sorted(found, key=lambda followed: (followed.person.name.casefold(), followed.person.id))
 
 
+def held_here(work: Work, target_id: int, *, after: int, limit: int) -> list[Follow]:
+    """The follows of the target by standing accounts of ours, asked or accepted, in order."""
+    query = (
+        select(Follow)
+        .join(Actor, Actor.id == Follow.follower_id)
+        .where(
+            Follow.target_id == target_id,
+            Follow.id > after,
+            Follow.state.in_(("pending", "accepted")),
+            Actor.local.is_(True),
+            Actor.state == "active",
+            Actor.moved_to.is_(None),
+        )
+    )
+    return list(work.scalars(query.order_by(Follow.id).limit(limit)))
+
+
 def elsewhere(work: Work, name: str, host: str, *, group: bool = False) -> Actor | None:
     """Whoever of another server has that handle and is not hidden here; a group and a person may share one."""
     query = select(Actor).where(
@@ -43,7 +60,7 @@ def elsewhere(work: Work, name: str, host: str, *, group: bool = False) -> Actor
 
 def heard(actor: type[Actor]) -> ColumnElement[bool]:
     """The actor is neither gone nor suspended nor on a blocked host."""
-    blocked = exists(select(Host.host).where(Host.host == actor.host, Host.blocked_at.is_not(None)).correlate(actor))
+    blocked = exists(select(Host.host).where(Host.host == actor.host, Host.limit == "suspend").correlate(actor))
     return and_(actor.state == "active", ~blocked)
 
 

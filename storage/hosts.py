@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage import limits
 from storage.schema import Delivery, FetchFailure, Host
+from storage.visibility import not_suspended
 from storage.work import Work
 
 # Software -> dialect: which wording it reads. Whatever is not named here reads what Mastodon reads.
@@ -35,8 +36,12 @@ class Server:
     dialect_set_by_admin: bool
     signature: str
     state: str  # live, dead
+    limit: str | None  # what holds: suspend, silence
     blocked_at: datetime | None
     blocked_why: str | None
+    silenced_at: datetime | None
+    silenced_why: str | None
+    allowed_at: datetime | None
     failures: int
     failing_since: datetime | None
     next_try_at: datetime | None
@@ -48,10 +53,11 @@ class Server:
 def make(work: Work, hosts: Iterable[str]) -> None:
     """Has a row for each of these hosts."""
     # In order, so that two transactions with the same new hosts wait for each other instead of locking each other up.
-    rows = [{"host": host, "created_at": work.now} for host in sorted(set(hosts))]
-    if rows:
-        insert = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
-        work.execute(insert(cast(Table, Host.__table__)).on_conflict_do_nothing(), rows)
+    names = sorted(set(hosts))
+    if names:
+        limits.hold(work)  # what is written down of them must not be older than a limit that is set meanwhile
+        said = limits.known(work, names)
+        limits.write(work, [{"host": name, "created_at": work.now, "limit": said.of(name).kind} for name in names])
 
 
 def get_or_make(work: Work, host: str) -> Host:
@@ -78,7 +84,7 @@ def states_of(work: Work, hosts: Iterable[str]) -> dict[str, str]:
 def known(work: Work, *, limit: int = 500, offset: int = 0) -> list[Server]:
     """Every server we know of, blocked and failing ones first."""
     rows = work.scalars(
-        select(Host).order_by(Host.blocked_at.is_(None), Host.failures.desc(), Host.host).limit(limit).offset(offset)
+        select(Host).order_by(Host.limit.is_(None), Host.failures.desc(), Host.host).limit(limit).offset(offset)
     )
     return [_as_server(record) for record in rows]
 
@@ -92,8 +98,9 @@ def server(work: Work, host: str) -> Server | None:
 def _as_server(record: Host) -> Server:
     return Server(
         record.host, record.software, record.software_version, record.dialect, record.dialect_set_by_admin,
-        record.signature, record.state, record.blocked_at, record.blocked_why, record.failures, record.failing_since,
-        record.next_try_at, record.last_success_at, record.last_inbound_at, record.last_error,
+        record.signature, record.state, record.limit, record.blocked_at, record.blocked_why, record.silenced_at,
+        record.silenced_why, record.allowed_at, record.failures, record.failing_since, record.next_try_at,
+        record.last_success_at, record.last_inbound_at, record.last_error,
     )  # fmt: skip
 
 
@@ -167,7 +174,7 @@ def dead_to_ask(work: Work, limit: int = 20) -> list[str]:
             select(Host.host)
             .where(
                 Host.state == "dead",
-                Host.blocked_at.is_(None),
+                not_suspended(),
                 or_(Host.asked_at.is_(None), Host.asked_at <= work.now - ASKED_AGAIN_AFTER),
             )
             .order_by(Host.asked_at.nulls_first(), Host.host)
@@ -176,48 +183,60 @@ def dead_to_ask(work: Work, limit: int = 20) -> list[str]:
     )
 
 
-# ------------------------------------------------------------------ blocks
+# ------------------------------------------------------------------ an admin's word
 
 
 def block(work: Work, host: str, why: str = "") -> None:
-    """Nothing comes from there or its subdomains any more, nothing goes there, what waits to go is thrown away."""
+    """Nothing comes from there or its subdomains any more, nothing goes there, what waits to go is given up."""
     record = get_or_make(work, host)
-    record.blocked_at = record.blocked_at or work.now
-    record.blocked_why = why
-    below = Delivery.host.endswith("." + host, autoescape=True)
-    work.execute(delete(Delivery).where(or_(Delivery.host == host, below)))
+    record.blocked_at, record.blocked_why = record.blocked_at or work.now, why
+    record.silenced_at, record.silenced_why, record.allowed_at = None, None, None
+    limits.apply(work)
 
 
 def unblock(work: Work, host: str) -> None:
-    """Takes the block back; what was hidden shows again."""
+    """Takes the block back; what was hidden shows again, unless something else limits the host."""
     record = work.get(Host, host)
     if record is not None:
         record.blocked_at, record.blocked_why = None, None
+    limits.apply(work)
+
+
+def silence(work: Work, host: str, why: str = "") -> None:
+    """What is said there is read, and pushed at nobody who did not ask for it."""
+    record = get_or_make(work, host)
+    record.silenced_at, record.silenced_why = record.silenced_at or work.now, why
+    record.blocked_at, record.blocked_why = None, None
+    limits.apply(work)
+
+
+def unsilence(work: Work, host: str) -> None:
+    """Takes the silence back."""
+    record = work.get(Host, host)
+    if record is not None:
+        record.silenced_at, record.silenced_why = None, None
+    limits.apply(work)
+
+
+def allow(work: Work, host: str) -> None:
+    """Whatever lists say, and where only allowed ones are let in: the host and its subdomains are."""
+    record = get_or_make(work, host)
+    record.allowed_at = record.allowed_at or work.now
+    record.blocked_at = record.blocked_why = record.silenced_at = record.silenced_why = None
+    limits.apply(work)
+
+
+def disallow(work: Work, host: str) -> None:
+    """Takes that back: lists and the mode of the node hold again."""
+    record = work.get(Host, host)
+    if record is not None:
+        record.allowed_at = None
+    limits.apply(work)
 
 
 def is_blocked(work: Work, host: str) -> bool:
-    """The host, or a domain that it belongs to, is blocked."""
-    return (
-        work.scalar(select(Host.host).where(Host.host.in_(_names_over(host)), Host.blocked_at.is_not(None)).limit(1))
-        is not None
-    )
-
-
-def blocked(work: Work) -> frozenset[str]:
-    """Every host that was blocked by name; see `within`."""
-    return frozenset(work.scalars(select(Host.host).where(Host.blocked_at.is_not(None))))
-
-
-def within(host: str, names: frozenset[str]) -> bool:
-    """The host, or a domain that it belongs to, is among the names."""
-    return not names.isdisjoint(_names_over(host))
-
-
-def _names_over(host: str) -> list[str]:
-    """'a.b.test:8443' is also 'a.b.test', 'b.test' and 'test' (PRV-13)."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
-    labels = name.split(".")
-    return [host, *(".".join(labels[start:]) for start in range(len(labels)))]
+    """We have nothing to do with the host."""
+    return limits.kind_of(work, host) == limits.SUSPEND
 
 
 # ------------------------------------------------------------------ fetches that failed

@@ -2,6 +2,7 @@
 
 from sqlalchemy import case, exists, func, or_, select
 
+from storage import visibility
 from storage.people import Person, as_person, escaped
 from storage.schema import Actor, Comment, Host, Membership, Thread
 from storage.work import Work
@@ -33,7 +34,7 @@ def beginning_with(work: Work, words: str, *, thread_id: int | None, limit: int 
         .where(
             Actor.kind.in_(("person", "service")),
             Actor.state == "active",
-            Host.blocked_at.is_(None),
+            visibility.not_suspended(),
             or_(
                 Actor.name.ilike(like, escape="\\"),
                 Actor.display_name.ilike(like, escape="\\"),

@@ -80,6 +80,14 @@ def named(work: Work, handles: Iterable[str]) -> list[tuple[str, str]]:
     return [(actor.uri, actor.handle) for actor in found if actor is not None]
 
 
+def lock(work: Work, actor_id: int) -> Actor:
+    """The actor, held until the commit on PostgreSQL; SQLite has one writer anyway."""
+    query = select(Actor).where(Actor.id == actor_id)
+    if work.dialect == "postgresql":
+        query = query.with_for_update()
+    return work.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def path_name(uri: str) -> str:
     """The name of an actor of ours in its addresses: its first handle, whatever it is called now."""
     return uri.rsplit("/", 1)[1]
@@ -221,13 +229,6 @@ def count_following(work: Work, follower_id: int) -> int:
     )
 
 
-def hosts_below(work: Work, host: str) -> list[str]:
-    """The hosts of remembered actors that are subdomains of `host`, or other ports of it or of those."""
-    name = Actor.host.like("%." + escaped(host), escape="\\") | Actor.host.like(escaped(host) + ":%", escape="\\")
-    name |= Actor.host.like("%." + escaped(host) + ":%", escape="\\")
-    return sorted(work.scalars(select(Actor.host).where(Actor.local.is_(False), name).distinct()))
-
-
 def escaped(words: str) -> str:
     """The words as LIKE takes them literally, with a backslash as its escape."""
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -261,7 +262,7 @@ def _elsewhere() -> Select[str, str | None, str, str]:
     return (
         select(Actor.inbox, Actor.shared_inbox, Actor.host, Host.dialect)
         .outerjoin(Host, Host.host == Actor.host)
-        .where(Actor.local.is_(False), Actor.state == "active", Host.blocked_at.is_(None))
+        .where(Actor.local.is_(False), Actor.state == "active", visibility.not_suspended())
     )
 
 
@@ -277,7 +278,7 @@ def reached_inboxes(work: Work, actor_id: int) -> set[Inbox]:
     rows = work.execute(
         select(Reach.inbox, Reach.host, Host.dialect)
         .outerjoin(Host, Host.host == Reach.host)
-        .where(Reach.actor_id == actor_id, Host.blocked_at.is_(None))
+        .where(Reach.actor_id == actor_id, visibility.not_suspended())
     )
     return {Inbox(inbox, host, dialect or "microblog") for inbox, host, dialect in rows}
 

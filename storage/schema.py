@@ -616,6 +616,8 @@ class FollowedPost(Table):
     published_at: Mapped[datetime]
     arrived_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
+    pinned_at: Mapped[datetime | None]  # when the group that passed it on put it first
+    locked_at: Mapped[datetime | None]  # when that group closed it to answers
 
 
 class Notice(Table):
@@ -745,9 +747,10 @@ class Host(Table):
     blocked_why: Mapped[str | None]
     silenced_at: Mapped[datetime | None]  # heard, and not pushed at anybody who did not ask
     silenced_why: Mapped[str | None]
-    allowed_at: Mapped[
-        datetime | None
-    ]  # the admin's word against every list; the way in where only allowed ones are let in
+    # The admin's word against every list; the way in where only allowed ones are let in.
+    allowed_at: Mapped[datetime | None]
+    # What follows from all words and lists, by this name and those above it: silence, suspend (storage/limits.py).
+    limit: Mapped[str | None] = mapped_column(String(20))
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     failing_since: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]

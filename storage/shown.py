@@ -66,7 +66,7 @@ OF_REACTIONS = (
     .limit(LISTED + 1)
 )
 OF_BOOKMARKS = select(Bookmark.comment_id).where(Bookmark.actor_id == bindparam("viewer"), Bookmark.comment_id.in_(IDS))
-OF_BLOCKED = select(Host.host).where(Host.host.in_(IDS), Host.blocked_at.is_not(None))
+OF_BLOCKED = select(Host.host).where(Host.host.in_(IDS), Host.limit == "suspend")
 OF_PEOPLE = (
     Actor.id,
     Actor.name,

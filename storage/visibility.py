@@ -56,9 +56,14 @@ def author_heard() -> ColumnElement[bool]:
         .outerjoin(Host, Host.host == author.host)
         .where(
             author.id == Comment.author_id,
-            or_(author.state == "suspended", and_(author.local.is_(False), Host.blocked_at.is_not(None))),
+            or_(author.state == "suspended", and_(author.local.is_(False), Host.limit == "suspend")),
         )
     )
+
+
+def not_suspended() -> ColumnElement[bool]:
+    """We have to do with the host. Needs Host in the query, or joined from outside."""
+    return or_(Host.limit.is_(None), Host.limit != "suspend")
 
 
 def comment_seen_by(viewer: int | None) -> ColumnElement[bool]:

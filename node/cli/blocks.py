@@ -4,7 +4,7 @@ import click
 
 from node.cli.console import Console, Trouble, verb
 from node.cli.federation import federation
-from node.forum import moderation
+from node.forum import servers
 
 
 @verb(federation, "block")
@@ -18,7 +18,7 @@ def block(console: Console, host: str, reason: str) -> None:
       folkmoot federation block bad.example --reason "harassment"
     """
     name = _host(host)
-    console.write(lambda work: moderation.block_host(work, name, reason))
+    console.write(lambda work: servers.block(work, None, name, reason))
     console.answer({"host": name, "blocked": True}, f"{name} is blocked.")
 
 
@@ -33,7 +33,7 @@ def unblock(console: Console, host: str, reason: str) -> None:
       folkmoot federation unblock bad.example
     """
     name = _host(host)
-    console.write(lambda work: moderation.unblock_host(work, name, reason))
+    console.write(lambda work: servers.unblock(work, None, name, reason))
     console.answer({"host": name, "blocked": False}, f"{name} is not blocked.")
 
 

@@ -11,10 +11,12 @@ from federation.budget import Budget
 from federation.documents import Document
 from federation.errors import Refused
 from federation.inbox import Received
-from node.fediverse import following, hosts, moderation, people, reactions, threads
+from node.fediverse import following, hosts, moderation, moving, people, reactions, tending, threads
 from node.fediverse.fetching import fetch_object
 from node.forum import moderation as forum_moderation
 from node.node import Node
+from storage import hosts as stored_hosts
+from storage import letters, limits
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.letters import Waiting
@@ -23,14 +25,16 @@ from storage.work import Work
 
 Receive = Callable[..., str]
 Gather = Callable[[Node, Received, Budget], Awaitable[Any]]
+Then = Callable[[Node, Activity, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """What is done with an activity, after what has to be fetched for it was gathered."""
+    """What is done with an activity, after what has to be fetched for it was gathered, and what is too much at once."""
 
     receive: Receive
     gather: Gather | None = None
+    then: Then | None = None  # after the commit; interrupted, the letter is read again
 
 
 RECEIVES = {
@@ -46,6 +50,10 @@ RECEIVES = {
     "Reject": Handler(people.receive_reject),
     "Block": Handler(moderation.receive_block),
     "Flag": Handler(moderation.receive_flag),
+    "Move": Handler(moving.receive_move, gather=moving.gather, then=moving.bring_along),
+    "Add": Handler(tending.receive_add, gather=tending.gather),
+    "Remove": Handler(tending.receive_remove),
+    "Lock": Handler(tending.receive_lock),
 }
 
 UNDOES: dict[str, Receive] = {
@@ -56,10 +64,11 @@ UNDOES: dict[str, Receive] = {
     "Follow": people.undo_follow,
     "Accept": people.undo_accept,
     "Block": moderation.undo_block,
+    "Lock": tending.undo_lock,
 }
 
 # Answered 202 and noted; what they ask for is not done yet.
-NOTED = frozenset({"Move", "Add", "Remove", "Lock", "QuoteRequest"})
+NOTED = frozenset({"QuoteRequest"})
 
 # What a group of another server may pass on in its Announce: words, which their own author's server confirms.
 RELAYED = frozenset({"Create", "Update", "Delete"})
@@ -71,6 +80,10 @@ FETCHES = 13
 
 async def process(node: Node, letter: Waiting) -> str:
     """Does what a stored letter asks for and says in one line what came of it; Unreachable means later."""
+    if await node.storage.read(stored_hosts.is_blocked, authority(letter.signer)):
+        # It was taken in while its server was being blocked: not read, and not lost.
+        await node.storage.write(letters.park, letter.id, limits.WHY_PARKED)
+        return limits.WHY_PARKED
     received = inbox.reopen(letter.body, letter.signer, letter.key_id)
     budget = Budget(fetches=FETCHES)
     await hosts.get_to_know(node, authority(letter.signer))
@@ -93,7 +106,10 @@ async def process(node: Node, letter: Waiting) -> str:
         return f"{activity.type}: {refusal}"
     if brought.type == "Announce" and isinstance(gathered, threads.Gathered):
         gathered = replace(gathered, passed_on_by=brought.actor)
-    return await node.storage.write(_receive, received, handler.receive if handler else _undo, gathered)
+    outcome = await node.storage.write(_receive, received, handler.receive if handler else _undo, gathered)
+    if handler and handler.then:
+        await handler.then(node, activity, gathered)
+    return outcome
 
 
 async def _as_its_origin_says(node: Node, received: Received, budget: Budget) -> Received:
@@ -146,6 +162,8 @@ def _receive(work: Work, received: Received, receive: Receive, gathered: Any) ->
         return f"{activity.type}: its actor is gone"
     if sender.state == "suspended":
         return f"{activity.type}: its actor is suspended here"
+    if stored_hosts.is_blocked(work, sender.host):
+        return f"{activity.type}: its actor's server is blocked"
     arguments = (gathered,) if gathered is not None else ()
     return f"{activity.type}: {receive(work, activity, sender, *arguments)}"
 

@@ -24,7 +24,8 @@ from federation.inbox import Received
 from node import VERSION
 from node.fediverse import documents
 from node.fediverse.documents import Answer, Documents
-from node.fediverse.pace import Pace, TooMany
+from node.fediverse.gate import Gate
+from node.fediverse.pace import Crowd, Full, Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
@@ -43,15 +44,16 @@ BLOCKS_KEPT = 1.0  # seconds; before a key is asked for, and before a letter is 
 class Door:
     """What the routes share: the node, its documents, and who sent what."""
 
-    def __init__(self, node: Node, served: Documents) -> None:
+    def __init__(self, node: Node, served: Documents, gate: Gate) -> None:
         self.node = node
         self.documents = served
         self.senders = Senders(node)
-        self._blocked: frozenset[str] = frozenset()
+        self.gate = gate
         self._dialects: dict[str, str] = {}
         self._looked_at = -BLOCKS_KEPT
         self._changes: int | None = None
         self.pace = Pace()
+        self.crowd = Crowd(of_one=letters.FULL_OF_ONE, of_all=letters.FULL)
 
     async def look_at_hosts(self, *, exactly: bool = False) -> None:
         """Keeps blocks and dialects in memory for a second; `exactly` looks whether anything was committed since."""
@@ -59,20 +61,17 @@ class Door:
         lately = time.monotonic() - self._looked_at < BLOCKS_KEPT
         if lately and (not exactly or (changes is not None and changes == self._changes)):
             return
-        self._blocked, self._dialects = await self.node.storage.read(_hosts)
+        await self.gate.look(exactly=True)
+        self._dialects = await self.node.storage.read(hosts.dialects)
         self._looked_at, self._changes = time.monotonic(), changes
 
     def is_blocked(self, host: str) -> bool:
         """Whether we have nothing to do with a host."""
-        return hosts.within(host, self._blocked)
+        return self.gate.suspends(host)
 
     def dialect_of(self, host: str | None) -> str | None:
         """The dialect of a host that asks, as it says who it is; None for strangers."""
         return self._dialects.get(host) if host is not None else None
-
-
-def _hosts(work: Work) -> tuple[frozenset[str], dict[str, str]]:
-    return hosts.blocked(work), hosts.dialects(work)
 
 
 DOOR = web.AppKey("door", Door)
@@ -206,6 +205,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Blocked, 403),
     (NotFound, 404),
     (Unreachable, 503),
+    (Full, 503),
     (StorageUnavailable, 503),
     (FederationError, 401),
 )
@@ -226,6 +226,9 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
 async def _opened(door: Door, request: web.Request) -> Received:
     if (wait := door.pace.wait_of(signatures.claimed_host(_raw_headers(request)), time.monotonic())) is not None:
         raise TooMany(wait)
+    if door.crowd.is_old(now := time.monotonic()):
+        door.crowd.count(await door.node.storage.read(letters.waiting), now)
+    door.crowd.must_have_room(signatures.claimed_host(_raw_headers(request)))
     if not request.raw_path.startswith("/"):
         raise Malformed("the request names another server")  # absolute form: whose host would be taken for ours
     if not any(name.lower() == b"content-encoding" for name, _ in request.raw_headers):

@@ -1,10 +1,8 @@
-"""Blocks of people and servers, and what is said to members in private."""
+"""Blocks between people, and what is said to members in private; limits of servers are in servers.py."""
 
-from storage import hosts, moderation, people, visibility
-from storage.schema import Act, Actor, Block, Notice
+from storage import moderation, people
+from storage.schema import Actor, Block, Notice
 from storage.work import Work
-
-BELONGS = "It belongs to {}."
 
 
 def take_block(work: Work, actor: Actor, target: Actor, *, uri: str | None = None) -> None:
@@ -34,38 +32,6 @@ def lift_block_by_uri(work: Work, actor: Actor, uri: str) -> bool:
         work.delete(known)
         work.flush()
     return known is not None
-
-
-def block_host(work: Work, host: str, reason: str) -> None:
-    """Nothing comes from a server any more, nothing of it is shown, nothing goes there; its words are kept."""
-    host = host.strip().lower().rstrip(".")
-    hosts.block(work, host, reason)
-    _block_below(work, host)
-    work.add(Act(actor_id=None, verb="block", about=host, reason=reason, done_at=work.now))
-    visibility.has_changed(work)
-
-
-def unblock_host(work: Work, host: str, reason: str = "") -> None:
-    """Takes the block back: what was hidden shows again."""
-    host = host.strip().lower().rstrip(".")
-    hosts.unblock(work, host)
-    for below in people.hosts_below(work, host):
-        known = hosts.server(work, below)
-        if known is not None and known.blocked_why == BELONGS.format(host):
-            hosts.unblock(work, below)
-    for other in sorted(hosts.blocked(work)):
-        if hosts.within(host, frozenset({other})) or hosts.within(other, frozenset({host})):
-            _block_below(work, other)  # what belongs to that one as well stays blocked
-    work.add(Act(actor_id=None, verb="unblock", about=host, reason=reason, done_at=work.now))
-    visibility.has_changed(work)
-
-
-def _block_below(work: Work, host: str) -> None:
-    """Blocks the ports and subdomains that were met, each by its name: what is shown is asked for by name."""
-    blocked = hosts.blocked(work)
-    for below in people.hosts_below(work, host):
-        if below not in blocked:
-            hosts.block(work, below, BELONGS.format(host))
 
 
 def tell_privately(work: Work, sender: Actor, member_ids: list[int], *, uri: str, html: str) -> int:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from node.forum import moderation
+from node.forum import servers
 from tests.equipment.nodes import AS2, Moot
 from tests.peers.scripted import ScriptedServer
 
@@ -31,7 +31,7 @@ async def test_a_secret_thread_is_not_there_for_anybody_from_outside(
     stranger, blocked = world.actor("sam@mastodon.test"), world.actor("mallory@mallory.test")
     await stranger.post(f"{node.origin}/inbox", stranger.like(hidden))
     await node.settle()
-    await node.storage.write(moderation.block_host, "mallory.test", "spam")
+    await node.storage.write(servers.block, None, "mallory.test", "spam")
     group = f"{node.origin}/g/hidden"
     parts = ("", "/context", "/replies", "/likes", "/shares")
     urls = [hidden + part for part in parts]

@@ -3,7 +3,7 @@
 import json
 
 from node.fediverse.pace import Pace
-from node.forum import moderation
+from node.forum import servers
 from tests.equipment.nodes import Moot
 from tests.peers.scripted import ScriptedServer
 
@@ -72,7 +72,7 @@ async def test_a_blocked_host_is_answered_403_before_its_key_is_asked_for_and_is
     await node.settle()
     assert "Buy my ladders" in await node.page(thread)
 
-    await node.storage.write(moderation.block_host, "mallory.test", "spam")
+    await node.storage.write(servers.block, None, "mallory.test", "spam")
     world.requests.clear()
     stranger = world.actor("another@mallory.test")
     refused = [await someone.post(f"{node.origin}/inbox", someone.follow(garden)) for someone in (mallory, stranger)]
@@ -86,7 +86,7 @@ async def test_a_blocked_host_is_answered_403_before_its_key_is_asked_for_and_is
     assert (await mallory.get(thread)).status == 403
     assert (await sub.get(thread)).status == 200
 
-    await node.storage.write(moderation.unblock_host, "mallory.test")
+    await node.storage.write(servers.unblock, None, "mallory.test")
     assert "Buy my ladders" in await node.page(thread)
     assert note["id"] in (await node.document(thread))["replies"]["first"]["items"]
 

@@ -1,6 +1,6 @@
 """Answers from other servers, and where they take their place."""
 
-from node.forum import members, moderation, people, upkeep
+from node.forum import members, people, servers, upkeep
 from storage import people as stored_people
 from storage import threads as stored_threads
 from storage.schema import Group, Thread
@@ -393,7 +393,7 @@ async def test_a_blocked_host_is_hidden_and_refused_and_comes_back(
     page = await node.page(thread)
     assert all(f"From {host}!" in page for host in hosts)
 
-    await node.storage.write(moderation.block_host, "Victim.test.", "spam")
+    await node.storage.write(servers.block, None, "Victim.test.", "spam")
     world.requests.clear()
     page, context = await node.page(thread), str(await node.document(f"{thread}/context"))
     assert [f"From {host}!" in page for host in hosts] == [False, False, True]
@@ -412,7 +412,7 @@ async def test_a_blocked_host_is_hidden_and_refused_and_comes_back(
     assert {fetch.host for fetch in world.fetches} == {"mastodon.test"}
     assert (await items(node, thread))[answered["id"]].state == "missing"
 
-    await node.storage.write(moderation.unblock_host, "victim.test")
+    await node.storage.write(servers.unblock, None, "victim.test")
     page = await node.page(thread)
     assert all(f"From {host}!" in page for host in hosts)
     await maria.get(thread)  # a signed GET has the door look at the hosts at once

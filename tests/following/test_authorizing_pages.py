@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from federation.discovery import read_webfinger
-from node.forum import limits, moderation
+from node.forum import limits, servers
 from node.web import finding
 from tests.equipment.browsers import Browser, browser_of
 from tests.equipment.incoming import a_thread, deliver
@@ -152,7 +152,7 @@ async def test_a_blocked_server_is_not_asked(
     node: Moot, ana: Browser, maria: ScriptedActor, world: ScriptedServer
 ) -> None:
     note = maria.publish(maria.note("<p>Buy</p>"))
-    await node.storage.write(moderation.block_host, "mastodon.test", "spam")
+    await node.storage.write(servers.block, None, "mastodon.test", "spam")
     world.requests.clear()
     for address in (note["id"], maria.uri):
         assert (await ana.get(there(address))).status == 404

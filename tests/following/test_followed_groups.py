@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from node.forum import moderation, people
+from node.forum import people, servers
 from storage import followed_posts
 from storage import people as stored_people
 from storage.work import Work
@@ -200,7 +200,7 @@ async def test_nothing_is_fetched_from_a_blocked_server(
     """AUT-43"""
     bob = world.actor("bob@victim.test")
     note = bob.publish(bob.note("<p>Buy</p>"))
-    await node.storage.write(moderation.block_host, "victim.test", "spam")
+    await node.storage.write(servers.block, None, "victim.test", "spam")
     world.requests.clear()
     await deliver(node, bikes, bikes.announce(note["id"]), wrapped(bikes, bob.create(note)))
 

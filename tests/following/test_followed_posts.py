@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from node.forum import moderation, people
+from node.forum import people, servers
 from storage import followed_posts
 from storage import people as stored_people
 from storage.work import Work
@@ -265,9 +265,9 @@ async def test_what_is_blocked_or_suspended_is_hidden_until_it_is_not(
         assert actor is not None
         people.suspend(work, actor, "spam", suspended=suspended)
 
-    await node.storage.write(moderation.block_host, "mastodon.test", "spam")
+    await node.storage.write(servers.block, None, "mastodon.test", "spam")
     assert await read("ana") == []
-    await node.storage.write(moderation.unblock_host, "mastodon.test")
+    await node.storage.write(servers.unblock, None, "mastodon.test")
     assert len(await read("ana")) == 1
     await node.storage.write(suspend, True)
     assert await read("ana") == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from node.forum import moderation, people
+from node.forum import people, servers
 from storage import followed_posts
 from storage import people as stored_people
 from storage.work import Work
@@ -267,7 +267,7 @@ async def test_who_is_hidden_or_unknown_has_no_page(
         people.suspend(work, actor, "spam")
 
     await node.storage.write(suspend)
-    await node.storage.write(moderation.block_host, "lemmy.test", "spam")
+    await node.storage.write(servers.block, None, "lemmy.test", "spam")
     strangers = Browser(node)
     paths = ("/people/bob@victim.test", "/people/eve@lemmy.test", "/people/nobody@mastodon.test", "/people/x")
     words = set()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from node.forum import moderation, people
+from node.forum import people, servers
 from storage import people as stored_people
 from storage.schema import Remark
 from storage.work import Work
@@ -190,7 +190,7 @@ async def test_an_answer_is_edited_and_deleted_by_its_author_alone(
 async def test_what_is_hidden_is_not_shown_beside_an_answer(node: Moot, ana: Browser, maria: ScriptedActor) -> None:
     note = maria.publish(maria.note("<p>Who has a ladder?</p>"))
     path = await say(ana, note["id"], "I do.")
-    await node.storage.write(moderation.block_host, "mastodon.test", "spam")
+    await node.storage.write(servers.block, None, "mastodon.test", "spam")
     page = await Browser(node).page(path)
     assert "I do." in page.text and "cannot be shown here" in page.text
     assert "mastodon.test" not in page.source

@@ -68,7 +68,7 @@ async def test_a_mention_adds_whom_it_names(circle, thread):
 async def test_whoever_is_blocked_gets_nothing(circle, thread):
     far = await circle.person("far", host="far.test")
     number = await circle.say(thread, far)
-    await circle.host("far.test", blocked_at=circle.clock())
+    await circle.host("far.test", limit="suspend")
     assert (await told(circle, "ben", thread, number)).people == ()
 
 

@@ -71,7 +71,7 @@ async def test_what_may_not_be_shown_has_lost_its_words(circle, long):
     await circle.say(long, circle.ids["ben"], "To far.", to=number)
     (item,) = (await page(circle, long, only=number)).items
     assert (item.state, item.author.handle) == ("visible", "far@far.test")
-    await circle.host("far.test", blocked_at=circle.clock())
+    await circle.host("far.test", limit="suspend")
     (item,) = (await page(circle, long, only=number)).items
     assert (item.state, item.html, item.author) == ("removed", "", None)
     (answer,) = (await page(circle, long, only=number + 1)).items

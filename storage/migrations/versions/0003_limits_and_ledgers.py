@@ -13,21 +13,28 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Adds columns and tables, and copies nothing."""
+    """Adds columns and tables, and says of blocked hosts that they are."""
     for column in (
         sa.Column("also_known_as", sa.JSON(), nullable=True),
         sa.Column("moved_to", sa.Text(), nullable=True),
         sa.Column("moved_at", MOMENT, nullable=True),
     ):
         op.add_column("actors", column)
+    for name in ("pinned_at", "locked_at"):
+        op.add_column("followed_posts", sa.Column(name, MOMENT, nullable=True))
     for name in ("owed", "delivered", "given_up"):
         op.add_column("activities", sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False))
     for column in (
         sa.Column("silenced_at", MOMENT, nullable=True),
         sa.Column("silenced_why", sa.Text(), nullable=True),
         sa.Column("allowed_at", MOMENT, nullable=True),
+        sa.Column("limit", sa.String(length=20), nullable=True),
     ):
         op.add_column("hosts", column)
+    # Blocks of before wrote down each port and subdomain that was met as one more; these follow from the others now,
+    # and the next start writes down what holds for all.
+    op.execute("UPDATE hosts SET \"limit\" = 'suspend' WHERE blocked_at IS NOT NULL")
+    op.execute("UPDATE hosts SET blocked_at = NULL, blocked_why = NULL WHERE blocked_why LIKE 'It belongs to %.'")
     op.create_table(
         "block_lists",
         sa.Column("id", ID, nullable=False),
