@@ -5,11 +5,13 @@ key, never from the message: an HMAC made with a public key as its secret would 
 """
 
 import base64
+import importlib
 import re
-import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cache
+from types import ModuleType
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -38,12 +40,6 @@ from federation.claims import digest_of as digest_of
 from federation.errors import FederationError, Malformed, Unverified
 from federation.keys import PublicKey as PublicKey
 from federation.keys import Signer as Signer
-
-with warnings.catch_warnings():
-    # httpsig 1.3.0, the newest there is, imports pkg_resources. Only its grammar is used: its HeaderVerifier takes the
-    # algorithm from the request and must never be called.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated as an API")
-    import httpsig.utils
 
 MEDIA_TYPE = "application/activity+json"
 
@@ -129,12 +125,18 @@ def sign(
         headers["Digest"] = digest
         covered += ["digest", "content-type"]
     target = url.removeprefix(origin(url))
-    string: bytes = httpsig.utils.generate_message(covered, headers, headers["Host"], method, target)
+    string: bytes = _grammar().signing_string(covered, headers, headers["Host"], method, target)
     made = signer.private.sign(string, padding.PKCS1v15(), hashes.SHA256())
-    template: str = httpsig.utils.build_signature_template(signer.key_id, "rsa-sha256", covered, "signature")
+    template: str = _grammar().template(signer.key_id, covered)
     # Not the % operator, for which the template was made: key ids may hold percent escapes.
     headers["Signature"] = template.replace('signature="%s"', f'signature="{base64.b64encode(made).decode("ascii")}"')
     return headers
+
+
+@cache
+def _grammar() -> ModuleType:
+    """httpsig brings pkg_resources and PyCryptodome: a start should not wait for them."""
+    return importlib.import_module("federation.cavage")
 
 
 def _read_cavage(request: Request, fields: dict[str, list[str]], value: str, now: datetime) -> Claim:
@@ -158,9 +160,7 @@ def _read_cavage(request: Request, fields: dict[str, list[str]], value: str, now
     targets = [request.raw_path]
     if not has_body(request) and "?" in request.raw_path:
         targets.append(request.raw_path.partition("?")[0])  # some sign the path alone; for reads that is harmless
-    strings = [
-        httpsig.utils.generate_message(covered, values, values["host"], request.method, target) for target in targets
-    ]
+    strings = [_grammar().signing_string(covered, values, values["host"], request.method, target) for target in targets]
     return Claim("cavage", key_id, algorithm, decoded(parameters.get("signature")), tuple(strings))
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from node.app import Parts, opened
 from node.forum import groups, members, people, remarks, threads
 from node.serving import Signals, listening
-from node.settings import Settings, load
+from node.settings import load
 from storage import console, queues
 from storage import people as stored_people
 from storage import remarks as stored_remarks
@@ -41,10 +41,9 @@ ANSWER = "Answers hang below what they answer, whichever server they come from."
 # ------------------------------------------------------------------ a group to look at
 
 
-async def furnish(settings: Settings) -> dict[str, str]:
+async def furnish(parts: Parts) -> dict[str, str]:
     """Gives a node a group with a thread, once; says where to look."""
-    async with opened(settings) as parts:
-        return await parts.node.storage.write(_furnish)
+    return await parts.node.storage.write(_furnish)
 
 
 def _furnish(work: Work) -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import re
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import StreamReader, web
+import aiohttp
+from aiohttp import StreamReader, http_parser, web
 
 from node.app import Parts, make_app, opened
 from node.logs import ACCESS, AccessLog
@@ -34,13 +36,25 @@ class Patience:
 PATIENCE = Patience()
 
 
+SAFE_AIOHTTP = (3, 14, 3)  # older ones read some requests otherwise than the proxy before them does
+
+
 class CannotListen(Exception):
     """The address cannot be served on."""
+
+
+def refuse_known_holes(version: str = aiohttp.__version__, parser: type = http_parser.HttpRequestParser) -> None:
+    """Raises CannotListen where what reads HTTP here is known to let smuggled requests through (HTT-01, HTT-12)."""
+    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3]) < SAFE_AIOHTTP:
+        raise CannotListen(f"aiohttp {version} has known holes; install {'.'.join(map(str, SAFE_AIOHTTP))} or later")
+    if parser.__module__ != "aiohttp._http_parser":
+        raise CannotListen("aiohttp reads HTTP with its parser in Python, which is lax; unset AIOHTTP_NO_EXTENSIONS")
 
 
 @asynccontextmanager
 async def listening(parts: Parts, host: str, port: int, *, patience: Patience = PATIENCE) -> AsyncIterator[int]:
     """Both doors on that address; answers the port. At the end no request is taken, and those begun are finished."""
+    refuse_known_holes()
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(make_app(parts), shutdown_timeout=FINISH)
     await runner.setup()
@@ -89,7 +103,10 @@ class Signals:
         (self.hurry if self.stop.is_set() else self.stop).set()
 
 
-async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Callable[[str], None]) -> None:
+Ready = Callable[[Parts, str], Awaitable[None]]  # told once, when the node can be reached at that address
+
+
+async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Ready) -> None:
     """Serves until SIGTERM or SIGINT; then takes nothing more, finishes what was begun, and gives back the rest."""
     with Signals() as signals:
         async with opened(settings) as parts, AsyncExitStack() as doors_open:
@@ -102,7 +119,7 @@ async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Callabl
             work: Coroutine[Any, Any, None] = parts.worker.run() if worker else _nothing()
             working = asyncio.create_task(work, name="worker")
             try:
-                ready(address)
+                await ready(parts, address)
                 await _until(signals.stop, working if worker else None)
                 log.info("stopping: what was begun is finished first")
                 await _within_grace(_stop(parts, doors_open, working, worker=worker), signals.hurry)

@@ -1,6 +1,7 @@
 """Transactions: a Work is one of them and what happened in it; Storage runs them, off the event loop."""
 
 import asyncio
+import importlib
 import logging
 import queue
 import sqlite3
@@ -10,13 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from storage import clock, migrations
+from storage import clock, failpoints, steps
+from storage.failpoints import AFTER, BEFORE, Failpoints, Fault
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,8 @@ class Work(Session):
 class Job:
     """A function that waits for the writer, and the future that waits for its answer."""
 
-    def __init__(self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, verb: Callable[..., Any], call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.verb = verb
         self.call = call
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
@@ -109,11 +113,20 @@ class Job:
 class Storage:
     """The database behind its own threads: one transaction is one hop."""
 
-    def __init__(self, url: str, *, origin: str, on_event: OnEvent | None = None, now: clock.Clock = clock.now) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        origin: str,
+        on_event: OnEvent | None = None,
+        now: clock.Clock = clock.now,
+        points: Failpoints = failpoints.OFF,
+    ) -> None:
         self.url = make_url(url)
         self.origin = origin
         self.on_event = on_event
         self.now = now
+        self.points = points
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._reading: Engine = _sqlite_engine(url, begin="BEGIN") if self.sqlite else _postgres_engine(url)
         self._writing: Engine = _sqlite_engine(url, begin="BEGIN IMMEDIATE") if self.sqlite else self._reading
@@ -144,13 +157,20 @@ class Storage:
 
     def migrate(self) -> list[str]:
         """Brings the tables up to date and names the steps taken."""
+        with self._reading.connect() as connection:
+            if steps.is_newest(connection):
+                return []
         with self._writing.connect() as connection:
-            return migrations.upgrade(connection)
+            named: list[str] = _migrations().upgrade(connection, self.points)
+            return named
 
     def pending_migrations(self) -> list[str]:
         """The steps that `migrate` would take."""
         with self._reading.connect() as connection:
-            return migrations.pending(connection)
+            if steps.is_newest(connection):
+                return []
+            named: list[str] = _migrations().pending(connection)
+            return named
 
     def changes(self) -> int | None:
         """A number that grows whenever anybody commits; None on PostgreSQL, which has no such cheap thing.
@@ -183,13 +203,13 @@ class Storage:
         call = _call(verb, args, kwargs)
         loop = asyncio.get_running_loop()
         if not self.sqlite:
-            job = Job(call, loop)
+            job = Job(verb, call, loop)
             await loop.run_in_executor(self._threads, self._write_alone, job)
             job.answer()
             return cast(R, await job.future)
         if self._writer is None:
             raise RuntimeError("the storage was not started")
-        job = Job(call, loop)
+        job = Job(verb, call, loop)
         self._jobs.put(job)
         return cast(R, await job.future)
 
@@ -218,6 +238,7 @@ class Storage:
                     happened = work.events.popleft()
                     if self.on_event is not None:
                         self.on_event(work, happened)
+                self.points.reach_commit(job.verb, BEFORE)
                 work.commit()  # RELEASE: the real COMMIT is ours
             except BaseException:
                 if connection.in_transaction() and _driver_in_transaction(connection):
@@ -254,25 +275,35 @@ class Storage:
     def _commit_together(self, batch: list[Job], *, last: bool = False) -> bool:
         """Runs the functions in one transaction; says False when all must run again alone."""
         try:
-            with self._writing.connect() as connection:
-                with connection.begin() as transaction:
-                    for job in batch:
-                        try:
-                            self._run(connection, job)
-                        except Exception as error:
-                            if not _driver_in_transaction(connection):
-                                raise  # a full disk rolls everything back under us
-                            job.error = error
-                    transaction.commit()
-                return True
+            with self._writing.connect() as connection, connection.begin() as transaction:
+                for job in batch:
+                    try:
+                        self._run(connection, job)
+                    except Exception as error:
+                        if not _driver_in_transaction(connection):
+                            raise  # a full disk rolls everything back under us
+                        job.error = _named(error) if isinstance(error, Fault) else error
+                    self.points.reach("group-commit.between")
+                self.points.reach("group-commit.before-commit")
+                transaction.commit()
+            self._committed(batch)
+            return True
         except Exception as error:
             if not last:
                 return False
             [job] = batch
-            job.error = StorageUnavailable(str(error)) if isinstance(error, exc.DBAPIError) else error
-            if isinstance(error, exc.DBAPIError):
-                job.error.__cause__ = error
+            job.error = _named(error)
             return True
+
+    def _committed(self, batch: list[Job]) -> None:
+        """All of these are durable; whoever is not told so all the same does not know it."""
+        for job in batch:
+            try:
+                self.points.reach("group-commit.after-commit")
+                if job.error is None:
+                    self.points.reach_commit(job.verb, AFTER)
+            except Fault as fault:
+                job.error = _named(fault)
 
     # -------------------------------------------------------------- PostgreSQL: each its own transaction
 
@@ -281,6 +312,7 @@ class Storage:
             try:
                 with self._writing.connect() as connection, connection.begin():
                     self._run(connection, job)
+                self.points.reach_commit(job.verb, AFTER)
                 return
             except exc.DBAPIError as error:
                 code = getattr(error.orig, "sqlstate", None)
@@ -294,8 +326,22 @@ class Storage:
                     job.error = error
                 return
             except Exception as error:
-                job.error = error
+                job.error = _named(error) if isinstance(error, Fault) else error
                 return
+
+
+def _named(error: Exception) -> Exception:
+    """What a function raised, or that the database did not take it."""
+    if not isinstance(error, exc.DBAPIError | Fault):
+        return error
+    unavailable = StorageUnavailable(str(error))
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _migrations() -> ModuleType:
+    """Alembic and what it brings are read by whoever has steps to take, and by no other start."""
+    return importlib.import_module("storage.migrations")
 
 
 def _call(verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[Work], R]:

@@ -50,7 +50,7 @@ ONLY_IN = {
     "sqlalchemy": ("storage",),
     "alembic": ("storage.migrations",),
     "psycopg": ("storage",),
-    "httpsig": ("federation.signatures",),
+    "httpsig": ("federation.cavage",),
     "http_message_signatures": ("federation.rfc9421",),
     "jinja2": ("node.web", "node.mail"),
     "babel": ("node.languages",),

@@ -19,7 +19,7 @@ from node.forum.text import TextRefused
 from node.serving import CannotListen
 from node.settings import Settings, SettingsError
 from storage import errors, mails, queues
-from storage.migrations import UnknownRevision
+from storage.steps import UnknownRevision
 from storage.work import Storage, StorageUnavailable, Work
 
 R = TypeVar("R")

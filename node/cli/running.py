@@ -13,7 +13,7 @@ import click
 
 from node import demo as demonstration
 from node import logs, serving
-from node.app import opened
+from node.app import Parts
 from node.cli.console import Console, Trouble, must_be_migrated, verb
 from node.cli.setup import write_settings
 from node.forum import accounts
@@ -52,8 +52,7 @@ def serve(console: Console, listen: str | None, port: int | None) -> None:
       folkmoot serve --listen 127.0.0.1:4100
     """
     chosen = _served(console, listen, port)
-    link = asyncio.run(first_link(chosen))
-    run_to_end(serving.serve(chosen, doors=True, worker=True, ready=_ready(console, chosen, "ready", link)))
+    run_to_end(serving.serve(chosen, doors=True, worker=True, ready=_ready(console, "ready", invite=True)))
 
 
 @verb(name="web")
@@ -67,7 +66,7 @@ def web(console: Console, listen: str | None, port: int | None) -> None:
       folkmoot web --port 8081
     """
     chosen = _served(console, listen, port)
-    run_to_end(serving.serve(chosen, doors=True, worker=False, ready=_ready(console, chosen, "ready, without worker")))
+    run_to_end(serving.serve(chosen, doors=True, worker=False, ready=_ready(console, "ready, without worker")))
 
 
 @verb(name="worker")
@@ -85,24 +84,25 @@ def worker(console: Console, until_idle: bool) -> None:
         console.answer({"idle": True}, "Nothing is due any more.")
         return
     chosen = _served(console, None, None)
-    run_to_end(serving.serve(chosen, doors=False, worker=True, ready=_ready(console, chosen, "worker ready")))
+    run_to_end(serving.serve(chosen, doors=False, worker=True, ready=_ready(console, "worker ready")))
 
 
-def _ready(console: Console, chosen: Settings, words: str, link: str | None = None) -> Any:
-    def say(address: str) -> None:
-        where = f": {chosen.origin} on {address}" if address else f": {chosen.origin}"
-        told = {"ready": True, "origin": chosen.origin, "listen": address}
+def _ready(console: Console, words: str, *, invite: bool = False) -> serving.Ready:
+    async def say(parts: Parts, address: str) -> None:
+        link = await first_link(parts) if invite else None
+        origin = parts.node.settings.origin
+        where = f": {origin} on {address}" if address else f": {origin}"
+        told = {"ready": True, "origin": origin, "listen": address}
         console.answer(told | ({"welcome": link} if link else {}), [f"{words}{where}", *_invitation(link)])
         sys.stdout.flush()
 
     return say
 
 
-async def first_link(chosen: Settings) -> str | None:
+async def first_link(parts: Parts) -> str | None:
     """Where somebody becomes the admin of a node that has none; made anew at every start until then."""
-    async with opened(chosen) as parts:
-        secret = await parts.node.storage.write(accounts.link_for_first_admin)
-    return f"{chosen.origin}/welcome/{secret}" if secret is not None else None
+    secret = await parts.node.storage.write(accounts.link_for_first_admin)
+    return f"{parts.node.settings.origin}/welcome/{secret}" if secret is not None else None
 
 
 def _invitation(link: str | None) -> list[str]:
@@ -141,10 +141,10 @@ def run(console: Console, port: int | None, data: Path, peers: tuple[str, ...]) 
         raise Trouble(f"the node in {data} is {chosen.origin}, for good; give another one its own --data")
     logs.set_up(chosen.log_level, chosen.log_format)
     must_be_migrated(chosen)
-    places = asyncio.run(demonstration.furnish(chosen))
-    link = asyncio.run(first_link(chosen))
 
-    def say(address: str) -> None:
+    async def say(parts: Parts, _address: str) -> None:
+        places = await demonstration.furnish(parts)
+        link = await first_link(parts)
         console.answer(
             {"ready": True, "origin": chosen.origin, "config": file, "places": places}
             | ({"welcome": link} if link else {}),

@@ -1,5 +1,6 @@
 """The addresses of the door for people."""
 
+import importlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -27,13 +28,11 @@ from node.web import (
     invitations,
     joining,
     live,
-    look,
     members,
     memory,
     moderating,
     new_group,
     old_addresses,
-    passkeys,
     passwords,
     people,
     printing,
@@ -64,10 +63,19 @@ PAGES: dict[str, Page] = {
 }
 
 
+def later(name: str) -> Page:
+    """A page whose module is read when somebody first comes: WebAuthn takes a tenth of a start."""
+    module, _, function = name.partition(":")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        page: Page = getattr(importlib.import_module(module), function)
+        return await page(request)
+
+    return answer
+
+
 def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.RouteDef]:
-    """The addresses that only people have; the templates are read here, so that none is missing later."""
-    for template in look.environment().list_templates(extensions=["html"]):
-        look.environment().get_template(template)
+    """The addresses that only people have."""
     return [
         web.get("/", groups.show_home),
         web.get("/groups", directory.show_directory),
@@ -170,7 +178,7 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.post("/sign-in/awake", sign_in.wake),
         web.get("/sign-in/link/{secret}", sign_in.show_link),
         web.post("/sign-in/link/{secret}", sign_in.follow_link),
-        web.post("/sign-in/passkey", passkeys.sign_in),
+        web.post("/sign-in/passkey", later("node.web.passkeys:sign_in")),
         web.get("/sign-in/prove", sign_in.show_proof),
         web.post("/sign-in/prove", sign_in.prove),
         web.post("/sign-out", sign_in.sign_out),
@@ -204,8 +212,8 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.post("/settings/security/codes", security.renew_codes),
         web.post("/settings/security/password", security.change_password),
         web.post("/settings/security/sessions", security.end_session),
-        web.post("/settings/security/passkeys", passkeys.add),
-        web.post("/settings/security/passkeys/remove", passkeys.remove),
+        web.post("/settings/security/passkeys", later("node.web.passkeys:add")),
+        web.post("/settings/security/passkeys/remove", later("node.web.passkeys:remove")),
         web.get("/settings/security/{part:.+}", security.show_part),
         web.get("/admin", admin.show_overview),
         web.get("/admin/people", admin_people.show_people),

@@ -9,14 +9,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, exc, text
 
+from storage.failpoints import OFF, Failpoints
+from storage.steps import UnknownRevision as UnknownRevision
+
 ONE_AT_A_TIME = 0x666F6C6B  # our advisory lock on PostgreSQL; SQLite's BEGIN IMMEDIATE is lock enough
 LOCK_SECONDS = 5  # a step that waits for a table holds up all who come after it; it steps aside, and tries again
 TRIES = 6  # of a step that could not have its table
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
-
-
-class UnknownRevision(Exception):
-    """The database was made by a newer release than this one."""
 
 
 def _scripts() -> tuple[Config, ScriptDirectory]:
@@ -47,12 +46,15 @@ def pending(connection: Connection, to: str = "head") -> list[str]:
     return [f"{step.revision} {step.doc}" for step in reversed(steps)]
 
 
-def upgrade(connection: Connection) -> list[str]:
+def upgrade(connection: Connection, points: Failpoints = OFF) -> list[str]:
     """Takes every pending step in one transaction, while nobody else takes any, and names them."""
     for attempt in range(1, TRIES + 1):
         try:
             with connection.begin():
-                return take_steps(connection)
+                taken = take_steps(connection, points=points)
+                points.reach("migrations.before-commit")
+            points.reach("migrations.after-commit")
+            return taken
         except exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) not in (LOCK_NOT_AVAILABLE, DEADLOCK) or attempt == TRIES:
                 raise
@@ -60,7 +62,7 @@ def upgrade(connection: Connection) -> list[str]:
     raise AssertionError("the last try answers or raises")
 
 
-def take_steps(connection: Connection, to: str = "head") -> list[str]:
+def take_steps(connection: Connection, to: str = "head", *, points: Failpoints = OFF) -> list[str]:
     """`upgrade` within a transaction that is open already, as far as the revision `to`."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
@@ -70,6 +72,10 @@ def take_steps(connection: Connection, to: str = "head") -> list[str]:
     with EnvironmentContext(
         config, scripts, fn=lambda revision, _context: scripts._upgrade_revs(to, revision)
     ) as environment:
-        environment.configure(connection=connection, transactional_ddl=True)
+        environment.configure(
+            connection=connection,
+            transactional_ddl=True,
+            on_version_apply=lambda **_: points.reach("migrations.step"),
+        )
         environment.run_migrations()
     return taken

@@ -178,7 +178,7 @@ def test_httpsig_serves_one_module_for_its_grammar_alone() -> None:
     """SIG-02"""
     for path in Path(signatures.__file__).parent.glob("*.py"):
         source = path.read_text("utf-8")
-        assert ("import httpsig" in source) == (path.name == "signatures.py")
+        assert ("import httpsig" in source) == (path.name == "cavage.py")
         assert "HeaderVerifier(" not in source
 
 
