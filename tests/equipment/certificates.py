@@ -45,23 +45,22 @@ class CertificateAuthority:
         if host:
             connection.context = self._context_for(host)
 
+    def chain(self, host: str) -> bytes:
+        """A new key and its certificate for a host, in one PEM, as web servers read it from a file."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        names = x509.SubjectAlternativeName([x509.DNSName(host)])
+        certificate = self._sign(subject, key.public_key(), [(names, False)])
+        return key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ) + certificate.public_bytes(serialization.Encoding.PEM)
+
     def _context_for(self, host: str) -> ssl.SSLContext:
         if host not in self._server_contexts:
-            key = ec.generate_private_key(ec.SECP256R1())
-            subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-            names = x509.SubjectAlternativeName([x509.DNSName(host)])
-            certificate = self._sign(subject, key.public_key(), [(names, False)])
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             with tempfile.TemporaryDirectory() as folder:
                 chain = Path(folder, "chain.pem")
-                chain.write_bytes(
-                    key.private_bytes(
-                        serialization.Encoding.PEM,
-                        serialization.PrivateFormat.PKCS8,
-                        serialization.NoEncryption(),
-                    )
-                    + certificate.public_bytes(serialization.Encoding.PEM)
-                )
+                chain.write_bytes(self.chain(host))
                 context.load_cert_chain(chain)
             self._server_contexts[host] = context
         return self._server_contexts[host]
