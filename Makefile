@@ -22,7 +22,7 @@ demo: $(VENV)/.installed ## Run a node with a group and threads to look at
 	$(BIN)/folkmoot demo
 
 test: $(VENV)/.installed-test ## Run the tests; those that need Chromium or Fedify are skipped where these are missing
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 attack: $(VENV)/.installed-test ## Play a corpus of attacks: make attack CORPUS=tests/attack/corpus.json
 	$(BIN)/python -m tests.attack.play $(CORPUS) $(ARGS)
