@@ -53,6 +53,12 @@ KINDS = {
         lambda kind, profile: kind in ("application/jrd+json", "application/json"),
     ),
     "json": Kind("application/json", False, lambda kind, profile: kind == "application/json"),
+    # Lists of servers, as people keep them beside their code: few who serve such a file say what it is.
+    "list": Kind(
+        "text/csv, text/plain;q=0.9, */*;q=0.1",
+        False,
+        lambda kind, profile: kind in ("text/csv", "application/csv", "text/plain", "application/octet-stream"),
+    ),
     "page": Kind(
         "text/html, application/xhtml+xml",
         False,

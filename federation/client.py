@@ -61,6 +61,10 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
+class _Unchanged(Exception):
+    """The file is the one that we have."""
+
+
 class Gate(Protocol):
     """Who knows with which servers we have nothing to do."""
 
@@ -162,6 +166,12 @@ class Client:
                 return found.document
         except TimeoutError:
             raise Unreachable(answers.UNREACHABLE) from None
+
+    async def fetch_list(self, url: str, budget: Budget, *, etag: str | None = None) -> Fetched | None:
+        """The file at `url`, as bytes; None while it is the one of that ETag. A failure is nobody's but the asker's."""
+        with suppress(_Unchanged):
+            return await self._follow(self._policy.admit(url), budget, KINDS["list"], False, etag=etag)
+        return None
 
     async def find_alternate(self, url: str, budget: Budget) -> str | None:
         """Where the web page at `url` says that its ActivityPub document is; believed of nothing but that."""
@@ -287,7 +297,9 @@ class Client:
             await self._failures.remember(_question(url, accept, within_origin), failure)
             raise
 
-    async def _follow(self, url: str, budget: Budget, kind: Kind, within_origin: bool) -> Fetched:
+    async def _follow(
+        self, url: str, budget: Budget, kind: Kind, within_origin: bool, *, etag: str | None = None
+    ) -> Fetched:
         start, deadline = url, asyncio.get_running_loop().time() + self._limits.total
         for _ in range(1 + self._limits.redirects):
             # Each hop: what is allowed may lead to what is not (AUT-43).
@@ -295,10 +307,12 @@ class Client:
                 raise Blocked(BLOCKED)
             budget.spend(url, self._clock())
             # Signed anew for every hop: what was signed for one host is of no use to the next.
-            headers = self._headers(kind)
+            headers = self._headers(kind) | ({"If-None-Match": etag} if etag else {})
             if kind.signed:
                 headers |= await self._signed(await self._signer_for(), "GET", url)
             async with self._transport.exchange("GET", url, headers, deadline=deadline) as response:
+                if response.status == 304 and etag:
+                    raise _Unchanged
                 if response.status not in REDIRECTS:
                     return await self._read(url, response, kind)
                 target = response.headers.getall("Location", [])
@@ -318,7 +332,7 @@ class Client:
         )
         answers.check_kind(kind, response.headers)
         body = await answers.read_body(response, self._limits.body)
-        document = {} if kind is KINDS["page"] else await answers.read_json(body)
+        document = {} if kind in (KINDS["page"], KINDS["list"]) else await answers.read_json(body)
         return Fetched(url, document, body, response.headers)
 
     def _headers(self, kind: Kind) -> dict[str, str]:

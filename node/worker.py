@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from node.fediverse import leases
+from node.fediverse import block_lists, leases
 from node.fediverse.hosts import probe_dead_hosts
 from node.fediverse.keys import Keyring
 from node.fediverse.reading import Process, Reader
@@ -14,7 +14,7 @@ from node.fediverse.sending import Sender
 from node.forum import accounts, following, sign_ups, upkeep, withdrawals
 from node.mail.sending import Mailer
 from node.node import Node
-from storage import backoff, deliveries, hosts, letters, mails, queues, submissions
+from storage import backoff, deliveries, hosts, hours, ledger, letters, mails, queues, submissions
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +105,19 @@ class Worker:
         if self._tidied_at is not None and abs(now - self._tidied_at) < TIDIED:
             return
         self._tidied_at = now
-        for host, count in await self._node.storage.write(queues.drop_old):
-            log.info("host %s: gave up %d deliveries that waited for %d days", host, count, queues.KEPT.days)
+        while not self._stop.is_set() and (dropped := await self._node.storage.write(queues.drop_old)):
+            for host, count in dropped:
+                log.info("host %s: gave up %d deliveries that waited for %d days", host, count, queues.KEPT.days)
+        while not self._stop.is_set() and await self._node.storage.write(ledger.prune) > 0:
+            pass
+        await self._node.storage.write(hours.prune)
         await self._node.storage.write(letters.erase_bodies)
         await self._node.storage.write(mails.prune)
         await self._node.storage.write(hosts.forget_failures)
         await self._node.storage.write(submissions.forget_old)
         await self._node.storage.write(accounts.tidy)
         await self._warn_of_open_door()
+        await block_lists.update_due(self._node)
         await self._node.storage.write(following.tidy)
 
     async def _warn_of_open_door(self) -> None:

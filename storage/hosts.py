@@ -89,6 +89,31 @@ def known(work: Work, *, limit: int = 500, offset: int = 0) -> list[Server]:
     return [_as_server(record) for record in rows]
 
 
+def named(work: Work) -> list[Server]:
+    """Every host of which an admin said something themselves, by name."""
+    said = or_(Host.blocked_at.is_not(None), Host.silenced_at.is_not(None), Host.allowed_at.is_not(None))
+    return [_as_server(record) for record in work.scalars(select(Host).where(said).order_by(Host.host))]
+
+
+def found(work: Work, words: str = "", which: str = "", *, after: str = "", limit: int = 50) -> list[Server]:
+    """Hosts by name, those after one, with the words in their names, of one kind of WHICH if it is named."""
+    query = select(Host).where(Host.host > after).order_by(Host.host).limit(limit)
+    if words:
+        query = query.where(Host.host.contains(words.lower(), autoescape=True))
+    if which in WHICH:
+        query = query.where(WHICH[which])
+    return [_as_server(record) for record in work.scalars(query)]
+
+
+WHICH = {
+    "limited": Host.limit.is_not(None),
+    "blocked": Host.limit == limits.SUSPEND,
+    "silenced": Host.limit == limits.SILENCE,
+    "allowed": Host.allowed_at.is_not(None),
+    "failing": or_(Host.failures > 0, Host.state == "dead"),
+}
+
+
 def server(work: Work, host: str) -> Server | None:
     """What is known of one server."""
     record = work.get(Host, host)

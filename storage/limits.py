@@ -1,7 +1,7 @@
 """What limits other servers: an admin's word before every list, the nearest name before those above it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -86,6 +86,15 @@ class Limits:
         listed, name = hardest
         return Limit(listed.kind, "list", name, listed.why, listed.list)
 
+    def with_list(self, name: str, may: str, listed: Mapping[str, tuple[str, str]]) -> "Limits":
+        """The same with one list more, which limits as far as it may."""
+        lists = dict(self.lists)
+        for host, (kind, why) in listed.items():
+            kind = may if may in (SUSPEND, SILENCE) else kind
+            if host not in lists or (kind == SUSPEND and lists[host].kind == SILENCE):
+                lists[host] = Listed(kind, name, why)
+        return replace(self, lists=lists)
+
     def suspends(self, host: str) -> bool:
         """We have nothing to do with the host."""
         return self.of(host).kind == SUSPEND
@@ -101,8 +110,8 @@ def names_over(host: str) -> list[str]:
 # ------------------------------------------------------------------ what holds
 
 
-def known(work: Work, names: Iterable[str] | None = None) -> Limits:
-    """All that is said of hosts by name, or what concerns the hosts of these names."""
+def known(work: Work, names: Iterable[str] | None = None, *, but: int | None = None) -> Limits:
+    """All that is said of hosts by name, or what concerns the hosts of these names; `but` for one list, if given."""
     wanted = None if names is None else sorted({over for name in names for over in names_over(name)})
     words: dict[str, Word] = {}
     lists: dict[str, Listed] = {}
@@ -113,6 +122,8 @@ def known(work: Work, names: Iterable[str] | None = None) -> Limits:
         listed = select(
             BlockListEntry.host, BlockListEntry.limit, BlockListEntry.why, BlockList.limit, BlockList.name
         ).join(BlockList, BlockList.id == BlockListEntry.list_id)
+        if but is not None:
+            listed = listed.where(BlockListEntry.list_id != but)
         if chunk is not None:
             said, listed = said.where(Host.host.in_(chunk)), listed.where(BlockListEntry.host.in_(chunk))
         words |= {row.host: Word(row[1], row[2], row[3], row[4], row[5]) for row in work.execute(said)}
@@ -152,6 +163,11 @@ def suspended(work: Work, hosts: Iterable[str]) -> set[str]:
         said = known(work, unmet)
         found |= {host: said.of(host).kind for host in unmet}
     return {host for host, kind in found.items() if kind == SUSPEND}
+
+
+def silences(work: Work, actor: Actor) -> bool:
+    """The actor's server is silenced: nothing of theirs is put before anybody who did not ask for it."""
+    return not actor.local and kind_of(work, actor.host) == SILENCE
 
 
 def version(work: Work) -> str:

@@ -1,6 +1,6 @@
 """Whom one may mean after an @: people of this node, and those of other servers who were seen here."""
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 
 from storage import visibility
 from storage.people import Person, as_person, escaped
@@ -40,7 +40,7 @@ def beginning_with(work: Work, words: str, *, thread_id: int | None, limit: int 
                 Actor.display_name.ilike(like, escape="\\"),
                 Actor.display_name.ilike(f"% {like}", escape="\\"),
             ),
-            or_(Actor.local.is_(True), here, seen),
+            or_(Actor.local.is_(True), here, and_(seen, ~visibility.is_silenced(Actor))),
         )
         .order_by(case((here, 0), (belongs, 1), else_=2), Actor.local.desc(), func.lower(Actor.name), Actor.id)
         .limit(limit)

@@ -353,6 +353,9 @@ def cards(
         .where(
             visibility.thread_seen_by(viewer),
             visibility.author_heard(),
+            or_(visibility.author_pushed(viewer), visibility.is_member(viewer, Thread.group_id.expression))
+            if viewer is not None
+            else visibility.author_pushed(None),
             (Comment.state == visibility.VISIBLE) | ((Comment.state == "deleted") & (Thread.comments_count > 0)),
         )
         .limit(limit)

@@ -224,6 +224,7 @@ def _what_is_new(
         select(Comment.number, Comment.html, Comment.summary, Comment.language, Actor)
         .join(Actor, Actor.id == Comment.author_id)
         .where(Comment.thread_id == thread.id, new_to(reader_id), visibility.author_heard(), _within(missing))
+        .where(visibility.author_pushed(reader_id))
         .order_by(Comment.number)
         .limit(COUNTED + 1)
     ).all()
@@ -306,7 +307,7 @@ def notices(work: Work, actor_id: int, limit: int = 20) -> list[Told]:
             Notice.actor_id == actor_id,
             Notice.kind.in_(("private", "private_reply")),
             Notice.read_at.is_(None),
-            Actor.state == "active",
+            visibility.tells(Actor, actor_id),
         )
         .order_by(Notice.id.desc())
         .limit(limit)

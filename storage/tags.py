@@ -34,7 +34,7 @@ def said_with(work: Work, tag: str, *, viewer: int | None, limit: int, before: i
         .join(Tagging, Tagging.comment_id == Comment.id)
         .join(Thread, Thread.id == Comment.thread_id)
         .join(Group, Group.actor_id == Thread.group_id)
-        .where(Tagging.tag == fold(tag), visibility.comment_seen_by(viewer))
+        .where(Tagging.tag == fold(tag), visibility.comment_seen_by(viewer), visibility.author_pushed(viewer))
         .order_by(Tagging.comment_id.desc())
         .limit(limit)
     )

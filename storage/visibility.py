@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from storage.schema import Actor, Comment, Fact, Group, Guest, Host, Membership, Thread
+from storage.schema import Actor, Comment, Fact, Follow, Group, Guest, Host, Membership, Thread
 from storage.work import Work
 
 VISIBLE = "visible"
@@ -59,6 +59,42 @@ def author_heard() -> ColumnElement[bool]:
             or_(author.state == "suspended", and_(author.local.is_(False), Host.limit == "suspend")),
         )
     )
+
+
+def is_silenced(actor: Any) -> ColumnElement[bool]:
+    """The actor's server is silenced: heard by whoever comes to read, and pushed at nobody who did not ask."""
+    host = aliased(Host)
+    return exists(select(host.host).where(host.host == actor.host, host.limit == "silence").correlate(actor))
+
+
+def author_pushed(viewer: int | None) -> ColumnElement[bool]:
+    """The item may be put before the viewer unasked: its author is not silenced, or they follow them. Needs Comment."""
+    author, follow = aliased(Actor), aliased(Follow)
+    silenced = exists(
+        select(author.id)
+        .join(Host, Host.host == author.host)
+        .where(author.id == Comment.author_id, author.local.is_(False), Host.limit == "silence")
+    )
+    if viewer is None:
+        return ~silenced
+    follows = exists(
+        select(follow.id).where(
+            follow.follower_id == viewer, follow.target_id == Comment.author_id, follow.state == "accepted"
+        )
+    )
+    return or_(~silenced, follows)
+
+
+def tells(actor: Any, reader: int) -> ColumnElement[bool]:
+    """What the actor says to the reader alone is put before them; of a silenced one only if the reader follows them."""
+    host, follow = aliased(Host), aliased(Follow)
+    barred = exists(select(host.host).where(host.host == actor.host, host.limit == "suspend").correlate(actor))
+    follows = exists(
+        select(follow.id)
+        .where(follow.follower_id == reader, follow.target_id == actor.id, follow.state == "accepted")
+        .correlate(actor)
+    )
+    return and_(actor.state == "active", or_(actor.local.is_(True), and_(~barred, or_(~is_silenced(actor), follows))))
 
 
 def not_suspended() -> ColumnElement[bool]:

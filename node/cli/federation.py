@@ -48,7 +48,7 @@ def list_hosts(console: Console, host: str | None) -> None:
                 row.host,
                 row.software,
                 row.dialect,
-                "blocked" if row.blocked_at else row.state,
+                {"suspend": "blocked", "silence": "silenced"}.get(row.limit or "", row.state),
                 row.failures,
                 _short(row.last_success_at),
                 row.last_error,

@@ -51,25 +51,29 @@ def announce(
     wrapped: Any,
     author: Actor,
     always: bool = False,
+    followers: bool = True,
 ) -> None:
-    """The group's Announce to its followers: wrapped for forums, for the others the id alone, or nothing."""
+    """The group's Announce to its followers: wrapped for forums, for the others the id alone, or nothing.
+
+    Without `followers` it goes to the author's own server alone: that of somebody silenced is passed on to nobody.
+    """
     if not plain and wrapped is None:
         return
     uri = deliveries.mint(work)
-    to = people.follower_inboxes(work, group.id)
+    to = people.follower_inboxes(work, group.id) if followers else set()
     if not plain:
         to = of(FORUM, to)
     # The author's own server needs its copy back: Lemmy shows a post as pending until then.
     to |= of(FORUM, people.inboxes_of(work, {author.id}, sender_id=group.id))
     if not to:
         return
-    followers = f"{group.uri}/followers"
+    collection = f"{group.uri}/followers"
     wrap = (
-        activities.announce(uri, group.uri, wrapped, [group.uri, PUBLIC], [followers], published=work.now)
+        activities.announce(uri, group.uri, wrapped, [group.uri, PUBLIC], [collection], published=work.now)
         if wrapped is not None
         else None
     )
-    boost = activities.announce(uri, group.uri, comment.uri, [PUBLIC], [followers, author.uri], published=work.now)
+    boost = activities.announce(uri, group.uri, comment.uri, [PUBLIC], [collection, author.uri], published=work.now)
     if plain:
         comment.boosted_as = uri
     deliveries.enqueue(

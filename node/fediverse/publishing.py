@@ -11,7 +11,7 @@ from federation import activities, notes
 from federation.documents import PUBLIC, Document, serialise, verbatim
 from federation.inbox import Received
 from node.fediverse import announcing, posts
-from storage import deliveries, people, threads
+from storage import deliveries, limits, people, threads
 from storage.people import Inbox
 from storage.schema import Actor, Comment
 from storage.work import Work
@@ -43,7 +43,9 @@ def publish_thread(work: Work, opening: Comment) -> None:
         wrapped: Any = bodies[2]
     else:
         wrapped = verbatim(received.body) if received is not None else None
-    announcing.announce(work, group, opening, plain=True, wrapped=wrapped, author=author)
+    announcing.announce(
+        work, group, opening, plain=True, wrapped=wrapped, author=author, followers=not limits.silences(work, author)
+    )
 
 
 def publish_comment(work: Work, comment: Comment) -> None:
@@ -76,9 +78,12 @@ def publish_comment(work: Work, comment: Comment) -> None:
         wrapped: Any = forum
     else:
         wrapped = verbatim(received.body) if received is not None else None
-        if quiet and received is not None:
+        if quiet and received is not None and not limits.silences(work, author):
             announcing.relay(work, group, comment, received)
-    announcing.announce(work, group, comment, plain=settings.comments == "boosted", wrapped=wrapped, author=author)
+    announcing.announce(
+        work, group, comment, plain=settings.comments == "boosted", wrapped=wrapped, author=author,
+        followers=not limits.silences(work, author),
+    )  # fmt: skip
 
 
 def publish_edit(work: Work, comment: Comment, editor: Actor) -> None:
@@ -132,6 +137,7 @@ def publish_erasure(
     work: Work, comment: Comment, author: Actor, reacted: frozenset[int], mentioned: tuple[tuple[str, str], ...]
 ) -> None:
     """Delete to everyone who may hold a copy, and to every inbox that author or group ever reached."""
+    deliveries.forget_words(work, comment.uri)
     if (place := announcing.place(work, comment)) is None:
         return
     thread, group, settings = place

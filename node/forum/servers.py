@@ -1,5 +1,7 @@
 """Limits of other servers by an admin's own word, which goes before every list; nothing that was said is deleted."""
 
+import csv
+import io
 from collections.abc import Callable
 
 from node.forum import accounts, upkeep
@@ -74,3 +76,25 @@ def _our_names(work: Work) -> tuple[str, str]:
     """Ours with and without its port."""
     ours = work.origin.split("://", 1)[1]
     return ours, ours.partition(":")[0]
+
+
+# ------------------------------------------------------------------ for others
+
+
+COLUMNS = ("#domain", "#severity", "#reject_media", "#reject_reports", "#public_comment", "#obfuscate")
+
+
+def export(work: Work) -> str:
+    """What our admins said themselves, in the CSV that Mastodon and others import; lists of others are theirs."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in hosts.named(work):
+        if row.blocked_at is not None or row.silenced_at is not None:
+            severity = limits.SUSPEND if row.blocked_at is not None else limits.SILENCE
+            blocked = row.blocked_at is not None
+            why = (row.blocked_why if blocked else row.silenced_why) or ""
+            # A table program must not take somebody's reason for a formula.
+            why = f"'{why}" if why.startswith(("=", "+", "-", "@")) else why
+            writer.writerow([row.host, severity, str(blocked), str(blocked), why, "False"])
+    return out.getvalue()
