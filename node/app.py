@@ -1,18 +1,20 @@
 """Wires the node together; nothing else does."""
 
+import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from federation.client import Client
 from federation.resolving import Resolver
 from federation.signatures import Signer
-from node import VERSION
+from node import VERSION, health
 from node.consequences import follow_up
 from node.fediverse import receiving
 from node.fediverse import routes as fediverse
@@ -25,13 +27,16 @@ from node.forum import people, text
 from node.node import NODE, Node
 from node.passwords import Passwords
 from node.sealing import Sealing
-from node.settings import Settings
+from node.settings import Settings, SettingsError
 from node.web import routes as web_routes
 from node.worker import Worker
-from storage import clock, limits
+from storage import clock, failpoints, limits
 from storage import people as stored_people
 from storage.schema import Fact
 from storage.work import Storage, Work
+
+if TYPE_CHECKING:
+    from node.metrics import Metrics
 
 SIGNING = 2  # threads; RSA lets go of the interpreter while it signs
 
@@ -50,6 +55,7 @@ class Parts:
     keyring: Keyring
     worker: Worker
     gate: Gate
+    metrics: "Metrics | None" = None  # counted only where somebody may ask
 
 
 @asynccontextmanager
@@ -67,7 +73,10 @@ async def opened(
     The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    points = settings.points
+    try:
+        points = failpoints.parse(settings.failpoint)
+    except ValueError as error:
+        raise SettingsError(f"failpoint: {error}") from None
     storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now, points=points)
     if storage.sqlite if migrate is None else migrate:
         storage.migrate()
@@ -100,12 +109,21 @@ async def opened(
             node = Node(settings, storage, client, Sealing(secret), passwords)
             node.network = Fediverse(node)
             worker = Worker(node, keyring, partial(receiving.process, node))
-            async with node.live.open():
-                yield Parts(node, keyring, worker, gate)
+            metrics = _metrics(node)
+            async with node.live.open(), metrics.open() if metrics is not None else nullcontext():
+                yield Parts(node, keyring, worker, gate, metrics)
     finally:
         storage.close()
         signing.shutdown()
         passwords.close()
+
+
+def _metrics(node: Node) -> "Metrics | None":
+    """What counts, where the settings want it; read only then."""
+    if not (node.settings.metrics_listen or node.settings.metrics_token):
+        return None
+    made: Metrics = importlib.import_module("node.metrics").Metrics(node)
+    return made
 
 
 def settle_in(work: Work, name: str, language: str, federation: str = limits.OPEN) -> int:
@@ -134,8 +152,14 @@ async def name_no_versions(_request: web.Request, response: web.StreamResponse) 
 
 def make_app(parts: Parts) -> web.Application:
     """Both doors on one application."""
-    app = web.Application(middlewares=web_routes.middlewares(), client_max_size=fediverse.LARGEST_BODY)
+    middlewares = web_routes.middlewares()
+    if parts.metrics is not None:
+        middlewares.insert(0, parts.metrics.middleware)
+    app = web.Application(middlewares=middlewares, client_max_size=fediverse.LARGEST_BODY)
     app[NODE] = parts.node
+    _show_health(app, parts)
+    if parts.metrics is not None and parts.node.settings.metrics_token:
+        app.add_routes([web.get("/metrics", parts.metrics.show)])
     app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring), parts.gate)
     app.add_routes(fediverse.routes())
     for path, page in web_routes.PAGES.items():
@@ -144,6 +168,21 @@ def make_app(parts: Parts) -> web.Application:
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(name_no_versions)
     return app
+
+
+def make_own_app(parts: Parts) -> web.Application:
+    """Health and numbers alone, for an address of the admin's own network (metrics_listen)."""
+    app = web.Application()
+    app[NODE], app[health.OWN] = parts.node, True
+    _show_health(app, parts)
+    if parts.metrics is not None:
+        app.add_routes([web.get("/metrics", parts.metrics.show)])
+    return app
+
+
+def _show_health(app: web.Application, parts: Parts) -> None:
+    app[health.HEALTH] = health.Health(parts.node)
+    app.add_routes(health.routes())
 
 
 async def end_streams(app: web.Application) -> None:

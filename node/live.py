@@ -95,6 +95,10 @@ class Live:
 
     # ---------------------------------------------------------------- hearing
 
+    def listeners(self) -> int:
+        """How many are told of something here."""
+        return len({id(one) for some in self._subscriptions.values() for one in some})
+
     @contextmanager
     def _listed(self, subscription: Subscription) -> Iterator[None]:
         for topic in subscription.topics:
@@ -179,6 +183,7 @@ class Live:
             await self._call.wait()
             self._call.clear()
             queues, self._to_call = self._to_call, set()
+            self._storage.points.reach("live.calling")
             try:
                 await self._storage.write(_tell_all, queues)
             except StorageUnavailable as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from storage import failpoints
-from storage.failpoints import Failpoints
+SECRET_SETTINGS = {"secret", "database_url", "smtp_url", "metrics_token"}  # never printed; a URL may hold a password
 
-SECRET_SETTINGS = {"secret", "database_url", "smtp_url"}  # never printed; a URL may hold a password
+
+SHORTEST_TOKEN = 16  # characters: /metrics stands open to the world
 
 
 class SettingsError(Exception):
@@ -93,6 +93,12 @@ class Settings:
         default="",
         metadata={"says": "in development mode: name:kill, name:raise or name:sleep, where a process fails on purpose"},
     )
+    metrics_listen: str = field(
+        default="", metadata={"says": "address and port for /metrics, /livez and /readyz in your own network; or empty"}
+    )
+    metrics_token: str = field(
+        default="", repr=False, metadata={"says": "bearer token that opens /metrics on the node's own port; or empty"}
+    )
     log_level: str = field(default="info", metadata={"says": "debug, info, warning or error"})
     log_format: str = field(default="text", metadata={"says": "text or json"})
 
@@ -119,14 +125,6 @@ class Settings:
     def smtp(self) -> Smtp | None:
         """The server of smtp_url, if there is one."""
         return _smtp(self.smtp_url, development=self.development) if self.smtp_url else None
-
-    @property
-    def points(self) -> Failpoints:
-        """Where this process fails on purpose: nowhere, unless it is under test."""
-        try:
-            return failpoints.parse(self.failpoint) if self.failpoint else failpoints.OFF
-        except ValueError as error:
-            raise SettingsError(f"failpoint: {error}") from None
 
     @property
     def listen_host(self) -> str:
@@ -209,6 +207,11 @@ def _checked(values: dict[str, Any]) -> Settings:
     host, _, port = str(values.get("listen", "127.0.0.1:8080")).rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError("listen is an address and a port, such as 127.0.0.1:8080")
+    own_host, _, own_port = str(values.get("metrics_listen", "")).rpartition(":")
+    if values.get("metrics_listen") and (not own_host or not own_port.isdigit() or int(own_port) > 65535):
+        raise SettingsError("metrics_listen is an address and a port, such as 127.0.0.1:9464")
+    if values.get("metrics_token") and len(str(values["metrics_token"])) < SHORTEST_TOKEN:
+        raise SettingsError(f"metrics_token has {SHORTEST_TOKEN} characters or more")
     settings = Settings(**values)
     if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/\S*)?", str(settings.source_url)):
         raise SettingsError("source_url is an address such as https://code.example/our-folkmoot (AGPL, section 13)")
@@ -216,7 +219,6 @@ def _checked(values: dict[str, Any]) -> Settings:
         r"(mailto:)?[^\s@:/]+@[\w.-]+|https://\S+", settings.security_contact
     ):
         raise SettingsError("security_contact is an e-mail address or a page, such as security@moot.example")
-    _ = settings.points  # raises when it cannot be read
     if settings.failpoint and not settings.development:
         raise SettingsError("failpoint needs development = true: it makes the node fail, and loses work on purpose")
     if settings.dev_peers and not settings.development:

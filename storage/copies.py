@@ -228,6 +228,7 @@ def filled(storage: Storage, revision: str, *, replace: bool = False) -> Iterato
                     raise CopyRefused(f"{len(broken)} rows refer to what is not there, such as one of {broken[0]}")
                 if not storage.sqlite:
                     connection.exec_driver_sql("ANALYZE")  # without it the first plans would be guesses
+                storage.points.reach("copies.before-commit")
         finally:
             if storage.sqlite and not connection.closed:
                 connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]

@@ -30,9 +30,12 @@ COMMANDS = {
     "follow": ("node.cli.people:follow", "Follow someone on another server."),
     "unfollow": ("node.cli.people:unfollow", "Follow someone no longer."),
     "followers": ("node.cli.people:followers", "Who follows a group or a person."),
+    "alias": ("node.cli.moving:alias", "Say which account elsewhere is the same as one of ours."),
+    "move": ("node.cli.moving:move", "Move a person or group to an account elsewhere."),
     "import": ("node.cli.imports:imports", "Bring in what was said elsewhere."),
     "mail": ("node.cli.mail:mail", "Mail that goes out: what waits, what failed, a test."),
     "federation": ("node.cli.blocks:federation", "Other servers: how they are, what waits, blocks."),
+    "failpoints": ("node.cli.failpoints:failpoints", "Where a node under test can be made to fail."),
 }
 
 

@@ -253,9 +253,10 @@ def _end(console: Console, name: str, how: Callable[[Work, Group], None]) -> Non
 
     async def act(parts: Parts) -> None:
         await parts.node.storage.write(lambda work: how(work, finding.our_group(work, name)[0]))
-        for piece in (withdrawals.carry_on, upkeep.take_back_more):
-            while await parts.node.storage.write(piece):
-                pass
+        while await parts.node.storage.write(withdrawals.carry_on):
+            pass
+        while await parts.node.storage.write(upkeep.take_back_more):
+            pass
         await console.write_in(parts, lambda work: None)
 
     console.act(act)

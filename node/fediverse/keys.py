@@ -20,7 +20,8 @@ from federation.errors import Unverified
 from federation.keys import PublicKey
 from federation.signatures import Signer
 from node.settings import Settings, SettingsError
-from storage import people
+from storage import failpoints, people
+from storage.failpoints import Failpoints
 from storage.work import Storage, Work
 
 KEPT_OPEN = 4096  # loading a key costs 140 signatures, keeping it open a few KB
@@ -156,13 +157,13 @@ def load_secret(settings: Settings, *, make: bool = True) -> bytes:
     file = settings.data / FILE
     try:
         if make and not file.exists():
-            _write_new(file)
+            _write_new(file, failpoints.parse(settings.failpoint))
         return _read(file)
     except OSError as error:
         raise SettingsError(f"cannot use {file}: {error.strerror}") from None
 
 
-def _write_new(file: Path) -> None:
+def _write_new(file: Path, points: Failpoints) -> None:
     """Puts a fresh secret there whole, or leaves the one that another process put there meanwhile."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{FILE}-{secrets.token_hex(8)}")
@@ -172,10 +173,12 @@ def _write_new(file: Path) -> None:
             out.write(secrets.token_hex(32).encode() + b"\n")
             out.flush()
             os.fsync(out.fileno())
+        points.reach("secret.written")
         try:
             os.link(draft, file)
         except FileExistsError:
             return
+        points.reach("secret.placed")
     finally:
         draft.unlink()
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from federation.errors import FederationError, Unreachable
+from node import logs
 from node.fediverse import leases
 from node.fediverse.crew import Crew, pause
 from node.forum.errors import Refusal
@@ -83,13 +84,17 @@ class Reader:
     async def _read(self, letter: Waiting) -> None:
         self._reading.add(letter.id)
         try:
-            await self._try(letter)
+            with logs.about(letter=letter.id, host=letter.host):
+                await self._try(letter)
         finally:
             self._reading.discard(letter.id)
 
     async def _try(self, letter: Waiting) -> None:
+        points = self._node.storage.points
         try:
+            points.reach("reading.claimed")
             outcome = await self._process(letter)
+            points.reach("reading.processed")
         except Unreachable as error:
             await self._later(letter, str(error) or "unreachable", timedelta(seconds=error.retry_after))
             return

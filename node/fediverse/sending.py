@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
 
 from federation.claims import Scheme
@@ -39,6 +40,7 @@ class Sender:
         self._node = node
         self._keyring = keyring
         self._chance = chance
+        self._points = node.storage.points
         self._owner = leases.owner()
         self._crews = {True: Crew(STEADY_HOSTS), False: Crew(UNSURE_HOSTS)}
         self._looked = {True: float("-inf"), False: float("-inf")}
@@ -147,19 +149,22 @@ class Sender:
         return results
 
     async def _send(self, ready: Ready, scheme: Scheme) -> Result:
+        began = time.monotonic()
         try:
             signer = await self._keyring.signer(ready.signer_id)
+            self._points.reach("sending.claimed")
             outcome = await self._node.client.post(ready.inbox, ready.body, signer, scheme=scheme)
+            self._points.reach("sending.answered")
         except StorageUnavailable:
             return Result(ready.id, None, "crowded")
         except Exception:  # the worker's try-later: a delivery that breaks us must not break the others
             log.exception("delivery %d of %s failed here (fault %s)", ready.id, ready.uri, secrets.token_hex(4))
             return Result(ready.id, None, "fault")
-        return _result(ready, outcome)
+        return _result(ready, outcome, round((time.monotonic() - began) * 1000))
 
 
-def _result(ready: Ready, outcome: Outcome) -> Result:
-    return Result(ready.id, outcome.status, outcome.error, outcome.retry_after, outcome.scheme_used)
+def _result(ready: Ready, outcome: Outcome, took_ms: int) -> Result:
+    return Result(ready.id, outcome.status, outcome.error, outcome.retry_after, outcome.scheme_used, took_ms)
 
 
 def _is_enough(results: list[Result]) -> bool:

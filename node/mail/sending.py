@@ -50,6 +50,7 @@ class Mailer:
         self, node: Node, owner: str, *, chance: backoff.Chance = backoff.chance, tls: SSLContext | None = None
     ) -> None:
         self._node = node
+        self._points = node.storage.points
         self._owner = owner  # of leases
         self._chance = chance
         self._tls = tls
@@ -126,7 +127,9 @@ class Mailer:
     async def _send(self, opened: Line, mail: Waiting, left: set[int]) -> bool:
         """Sends one; says whether more can be sent over the connection."""
         try:
+            self._points.reach("mail.claimed")
             answer = await opened.send(messages.build(mail, self._node.settings))
+            self._points.reach("mail.handed-over")
         except MailRefused as error:
             self._park(mail, left, str(error))
             return True
@@ -146,9 +149,11 @@ class Mailer:
 
     async def _put_into_folder(self, mail: Waiting, left: set[int]) -> None:
         try:
+            self._points.reach("mail.claimed")
             file = await asyncio.to_thread(
                 write_into, folder(self._node.settings), mail, messages.build(mail, self._node.settings)
             )
+            self._points.reach("mail.handed-over")
         except OSError as error:
             self._later(mail, left, f"cannot write it: {error.strerror}")
             return

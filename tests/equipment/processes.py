@@ -34,6 +34,9 @@ class Installation:
 
     settings: Settings
     running: list[asyncio.subprocess.Process] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # by all of them, with the number of the process
+    failpoint: str = ""  # for those that are started from now on
+    _reading: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def make(cls, data: Path, database_url: str, *peers: str) -> Installation:
@@ -80,8 +83,20 @@ class Installation:
             while line := await process.stdout.readline():
                 said.append(line.decode())
                 if READY in line.decode():
+                    # Read on: a process whose words nobody takes stands still once the pipe is full.
+                    reading = asyncio.create_task(self._listen(process))
+                    self._reading.add(reading)
+                    reading.add_done_callback(self._reading.discard)
                     return process
+        self.running.remove(process)
+        await process.wait()
+        self.said += said
         raise AssertionError(f"{command} did not start:\n{''.join(said)}")
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self.said.append(f"{process.pid} {line.decode(errors='replace')}")
 
     async def run(self, *command: str) -> str:
         """A command to its end; answers what it said."""
@@ -97,6 +112,7 @@ class Installation:
         )
         async with asyncio.timeout(SECONDS):
             said, _ = await process.communicate()
+        self.said.append(said.decode(errors="replace"))
         assert process.returncode == 0, said.decode()
         return said.decode()
 
@@ -114,12 +130,16 @@ class Installation:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FOLKMOOT_")}
         settings = self.settings
-        return kept | {
-            "PYTHONUNBUFFERED": "1",
-            "FOLKMOOT_ORIGIN": settings.origin,
-            "FOLKMOOT_DATA": str(settings.data),
-            "FOLKMOOT_DATABASE_URL": settings.database_url,
-            "FOLKMOOT_LISTEN": settings.listen,
-            "FOLKMOOT_DEVELOPMENT": "true",
-            "FOLKMOOT_DEV_PEERS": ",".join(sorted(settings.dev_peers)),
-        }
+        return (
+            kept
+            | {
+                "PYTHONUNBUFFERED": "1",
+                "FOLKMOOT_ORIGIN": settings.origin,
+                "FOLKMOOT_DATA": str(settings.data),
+                "FOLKMOOT_DATABASE_URL": settings.database_url,
+                "FOLKMOOT_LISTEN": settings.listen,
+                "FOLKMOOT_DEVELOPMENT": "true",
+                "FOLKMOOT_DEV_PEERS": ",".join(sorted(settings.dev_peers)),
+            }
+            | ({"FOLKMOOT_FAILPOINT": self.failpoint} if self.failpoint else {})
+        )
