@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from storage import hosts, limits, threads, visibility
+from storage import hosts, ledger, limits, threads, visibility
 from storage.people import Inbox
 from storage.schema import Activity, Actor, Delivery, Host, Reach
 from storage.work import Work
@@ -117,6 +117,7 @@ def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int
             for inbox in going
         ],
     )  # fmt: skip
+    ledger.owed(work, activity_id, len(going))
     if activity.public and activity.type in SPREADS:
         for actor_id in {activity.actor_id, signer_id}:
             reach(work, actor_id, going)
@@ -126,6 +127,12 @@ def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int
 def activity_by_uri(work: Work, uri: str) -> Activity | None:
     """What we said under that id."""
     return work.scalars(select(Activity).where(Activity.uri == uri)).one_or_none()
+
+
+def forget_words(work: Work, about: str) -> None:
+    """Erases what we said of something that was deleted; its ids stay, and the Delete goes in any case (LAW-01)."""
+    of_it = update(Activity).where(Activity.about == about, Activity.always.is_(False))
+    work.execute(of_it.values(microblog=None, forum=None).execution_options(synchronize_session="fetch"))
 
 
 def latest_about(work: Work, actor_id: int, type: str, about: str, *, after: int = 0) -> Activity | None:
@@ -277,7 +284,7 @@ def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
         )
     if hidden:
         gone = [row.id for row in rows if row.activity_id in hidden]
-        work.execute(delete(Delivery).where(Delivery.id.in_(gone)), execution_options=UNSYNCED)
+        ledger.given_up(work, Delivery.id.in_(gone), ledger.HIDDEN, "It was hidden or taken back before it could go.")
     return ready
 
 

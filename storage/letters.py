@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Table, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage import hours
+from storage.hours import Hour
 from storage.schema import Letter
 from storage.work import Work
 
@@ -22,6 +24,9 @@ FIRST = timedelta(seconds=15)
 LONGEST = timedelta(days=1)
 ASTRAY = timedelta(days=2)  # nothing waits so long: a clock had gone astray
 KEPT = timedelta(days=7)  # the body of a letter that was read
+# Letters that may wait, of one host and of all: a day's work of a small node. More are refused for now, and their
+# servers keep them; whoever was told 202 is never dropped (DOS-04).
+FULL_OF_ONE, FULL = 20_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,28 @@ class Parked:
     received_at: datetime
 
 
-def accept(work: Work, *, signer: str, digest: str, key_id: str, host: str, body: bytes) -> bool:
-    """Keeps a verified letter; says False when the very same one is here already."""
+_LETTERS = cast(Table, Letter.__table__)
+# Made once, and of the table alone: letters come in floods, and nothing is done with one here but to keep it.
+_KEEP = {
+    name: insert(_LETTERS).on_conflict_do_nothing().returning(_LETTERS.c.id)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
+def accept(work: Work, *, signer: str, digest: str, key_id: str, host: str, body: bytes) -> int | None:
+    """Keeps a verified letter and answers its number; None when the very same one is here already."""
     values = {
         "signer": signer, "digest": digest, "key_id": key_id, "host": host, "body": body,
         "next_try_at": work.now, "received_at": work.now,
     }  # fmt: skip
-    dialect = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
-    kept = dialect(Letter).values(**values).on_conflict_do_nothing().returning(Letter.id)
-    return work.scalar(kept) is not None
+    number: int | None = work.connection().execute(_KEEP[work.dialect], values).scalar()
+    return number
+
+
+def waiting(work: Work) -> dict[str, int]:
+    """How many letters of each host wait to be read."""
+    query = select(Letter.host, func.count()).where(Letter.state == "waiting").group_by(Letter.host)
+    return {host: count for host, count in work.execute(query)}
 
 
 def claim(work: Work, owner: str, limit: int, *, after: str = "") -> list[Waiting]:
@@ -80,13 +98,18 @@ def claim(work: Work, owner: str, limit: int, *, after: str = "") -> list[Waitin
         .with_for_update(skip_locked=True, of=Letter)
     )
     taken = []
+    counted: dict[tuple[str, datetime], Hour] = {}
     for letter in work.scalars(query.execution_options(populate_existing=True)):
+        if letter.tries == 0 and letter.outcome is None:
+            # Counted with its first try, for the hour it came in: keeping it must cost no more than it does.
+            counted.setdefault((letter.host, hours.of(letter.received_at)), Hour()).received += 1
         was_dropped = letter.lease_owner is not None
         letter.tries += 1
         letter.lease_owner, letter.lease_until = owner, work.now + LEASE
         taken.append(
             Waiting(letter.id, letter.signer, letter.key_id, letter.host, letter.body or b"", letter.tries, was_dropped)
         )
+    hours.count(work, counted)
     return taken
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, func, select, update
 
+from storage import ledger
 from storage.schema import Activity, Delivery, Host, Letter
 from storage.work import Work
 
@@ -150,15 +151,8 @@ def _anew(work: Work, *which: Any) -> int:
     return cast(CursorResult[Any], changed).rowcount
 
 
-def drop_old(work: Work) -> list[tuple[str, int]]:
-    """Gives up what could not be delivered in KEPT; says how much for which host."""
-    old = Delivery.created_at <= work.now - KEPT
-    dropped = [
-        (host, count)
-        for host, count in work.execute(
-            select(Delivery.host, func.count()).where(old).group_by(Delivery.host).order_by(Delivery.host)
-        )
-    ]
-    if dropped:
-        work.execute(delete(Delivery).where(old).execution_options(synchronize_session=False))
-    return dropped
+def drop_old(work: Work, *, limit: int = 2000) -> list[tuple[str, int]]:
+    """Gives up what could not be delivered in KEPT, so much at a time; says how much for which host."""
+    old = select(Delivery.id).where(Delivery.created_at <= work.now - KEPT).limit(limit)
+    why = f"It waited for {KEPT.days} days."
+    return sorted(ledger.given_up(work, Delivery.id.in_(old), ledger.TOO_OLD, why).items())

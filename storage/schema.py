@@ -800,8 +800,8 @@ class HostHour(Table):
     host: Mapped[str] = mapped_column(String(300), primary_key=True)
     hour: Mapped[datetime] = mapped_column(primary_key=True)  # its beginning
     delivered: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)  # tries that will be made again
-    given_up: Mapped[int] = mapped_column(default=0)  # refused for good, dropped, too old
+    failed: Mapped[int] = mapped_column(default=0)  # tries that came to nothing
+    given_up: Mapped[int] = mapped_column(default=0)  # refused for good, dropped, too old, blocked
     took_ms: Mapped[int] = mapped_column(Id, default=0)  # all tries together
     slowest_ms: Mapped[int] = mapped_column(default=0)
     received: Mapped[int] = mapped_column(default=0)  # letters
@@ -879,7 +879,7 @@ class GivenUp(Table):
     host: Mapped[str] = mapped_column(String(300))
     inbox: Mapped[str]
     dialect: Mapped[str]
-    fate: Mapped[str] = mapped_column(String(20))  # refused, dropped, too old, blocked
+    fate: Mapped[str] = mapped_column(String(20))  # see storage/ledger.py
     why: Mapped[str]
     attempts: Mapped[int]
     owed_at: Mapped[datetime]

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from storage import backoff
+from storage import backoff, hours, ledger
+from storage.hours import Hour
 from storage.schema import Actor, Delivery, Follow, Host, Reach
 from storage.work import Work
 
@@ -36,6 +37,7 @@ class Result:
     error: str | None = None  # refused (our policy), crowded (not tried), fault (ours), dns, tls, timeout, connection…
     retry_after: int | None = None
     scheme: str = "cavage"
+    took_ms: int = 0
 
     @property
     def delivered(self) -> bool:
@@ -86,17 +88,17 @@ def settle(work: Work, rounds: Sequence[Round], *, chance: backoff.Chance = back
     A worker that lost its lease still tells what arrived; all else is then for the new holder to say.
     """
     settled: list[Settled] = []
-    finished: list[int] = []
+    lost: dict[tuple[str, str], list[int]] = {}  # by fate and reason
     records = _hosts(work, {round.host for round in rounds})
     unfinished = _rows(work, [r.delivery_id for round in rounds for r in round.results if not r.delivered])
     for round in sorted(rounds, key=lambda round: round.host):
         host = records[round.host]
         held = host.lease_owner == round.token
-        for result in round.results:
-            if not result.delivered:
-                continue
-            finished.append(result.delivery_id)
-            settled.append(Settled(result.delivery_id, round.host, "delivered", result.words))
+        settled += [
+            Settled(result.delivery_id, round.host, "delivered", result.words)
+            for result in round.results
+            if result.delivered
+        ]
         if not held:
             continue
         _judge_host(work, host, round, unfinished, chance)
@@ -105,13 +107,33 @@ def settle(work: Work, rounds: Sequence[Round], *, chance: backoff.Chance = back
             if result.delivered or row is None or not result.tried:
                 continue
             fate = _judge(work, host, row, result, chance)
-            if fate in ("refused", "dropped"):
-                finished.append(row.id)
+            if fate in (ledger.REFUSED, ledger.DROPPED):
+                lost.setdefault((fate, result.words), []).append(row.id)
             settled.append(Settled(row.id, round.host, fate, result.words))
         host.lease_owner, host.lease_until = None, work.now
     work.flush()
-    work.execute(delete(Delivery).where(Delivery.id.in_(finished)), execution_options={"synchronize_session": False})
+    ledger.delivered(work, [one.delivery_id for one in settled if one.fate == "delivered"])
+    for (fate, why), ids in lost.items():
+        ledger.given_up(work, Delivery.id.in_(ids), fate, why)
+    _count(work, rounds)
     return settled
+
+
+def _count(work: Work, rounds: Sequence[Round]) -> None:
+    """The tries of these rounds, for the hours of their hosts; all that was tried counts, whoever holds the lease."""
+    hour = hours.of(work.now)
+    counted: dict[tuple[str, datetime], Hour] = {}
+    for round in rounds:
+        tried = [result for result in round.results if result.tried]
+        if not tried:
+            continue
+        one = counted.setdefault((round.host, hour), Hour())
+        arrived = sum(result.delivered for result in tried)
+        one.delivered += arrived
+        one.failed += len(tried) - arrived
+        one.took_ms += sum(result.took_ms for result in tried)
+        one.slowest_ms = max(one.slowest_ms, *(result.took_ms for result in tried))
+    hours.count(work, counted)
 
 
 def _hosts(work: Work, names: set[str]) -> dict[str, Host]:

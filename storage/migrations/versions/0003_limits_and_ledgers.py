@@ -24,6 +24,11 @@ def upgrade() -> None:
         op.add_column("followed_posts", sa.Column(name, MOMENT, nullable=True))
     for name in ("owed", "delivered", "given_up"):
         op.add_column("activities", sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False))
+    # What arrived before was not counted; what waits still is owed.
+    op.execute(
+        "UPDATE activities SET owed = (SELECT count(*) FROM deliveries WHERE deliveries.activity_id = activities.id)"
+        " WHERE id IN (SELECT activity_id FROM deliveries)"
+    )
     for column in (
         sa.Column("silenced_at", MOMENT, nullable=True),
         sa.Column("silenced_why", sa.Text(), nullable=True),
