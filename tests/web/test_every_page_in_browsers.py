@@ -206,7 +206,7 @@ async def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_a_small_phon
         page.on("console", lambda said: faults.append(said.text) if "Security Policy" in said.text else None)
         for visit in scene.visits:
             if visit.role == role:
-                faults += [f"{visit.path} for {role}: {fault}" for fault in await _look_at(page, visit)]
+                faults.extend(f"{visit.path} for {role}: {fault}" for fault in await _look_at(page, visit))
         await page.close()
     assert not faults, "\n".join(faults)
 
