@@ -1,6 +1,6 @@
 """Actors, their keys and names, and who follows whom."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ class Person:
     icon_url: str | None
     summary: str = ""
     state: str = "active"
+    moved_to: str | None = None  # their account elsewhere, once that was proved
 
 
 def as_person(actor: Actor) -> Person:
@@ -42,6 +43,7 @@ def as_person(actor: Actor) -> Person:
         actor.icon_url,
         actor.summary,
         actor.state,
+        actor.moved_to,
     )
 
 
@@ -312,11 +314,6 @@ def bury(work: Work, uri: str, actor_uri: str, kind: str, at: datetime | None = 
 def touch(work: Work, actor_id: int) -> None:
     """Marks the actor's documents as changed."""
     work.execute(update(Actor).where(Actor.id == actor_id).values(version=Actor.version + 1, updated_at=work.now))
-
-
-def versions_of(work: Work, actor_ids: Collection[int]) -> int:
-    """Grows whenever one of these actors changes."""
-    return work.scalar(select(func.sum(Actor.version)).where(Actor.id.in_(actor_ids))) or 0
 
 
 def moderators(work: Work, group_id: int) -> list[Actor]:

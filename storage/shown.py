@@ -57,7 +57,6 @@ OF_SELDOM = select(Comment.id, *SELDOM).where(
         cast(Comment.tags, Text) != "[]",
     ),
 )
-OF_VERSIONS = select(func.sum(Comment.version)).where(Comment.id.in_(IDS))
 OF_PARENTS = select(Comment.id, Comment.number, Comment.author_id, Comment.state).where(Comment.id.in_(IDS))
 OF_REACTIONS = (
     select(Reaction.comment_id, Reaction.kind, Reaction.actor_id)
@@ -200,11 +199,6 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
             )
         )
     return found
-
-
-def versions_of(work: Work, ids: Sequence[int]) -> int:
-    """Grows whenever one of these items changes, or what was said of it."""
-    return work.scalar(OF_VERSIONS, {"ids": list(ids)}) or 0
 
 
 def _people(work: Work, ids: Iterable[int]) -> dict[int, Person]:

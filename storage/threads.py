@@ -73,11 +73,6 @@ def latest_version(work: Work, group_id: int) -> tuple[int, int]:
     return count, versions
 
 
-def version_of(work: Work, thread_id: int) -> int:
-    """Changes whenever something in the thread does."""
-    return work.scalar(select(Thread.version).where(Thread.id == thread_id)) or 0
-
-
 def comment_by_page(work: Work, url: str) -> Comment | None:
     """The remote item whose page that is."""
     return work.scalars(select(Comment).where(Comment.page_url == url).limit(1)).one_or_none()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from types import ModuleType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from storage import clock, failpoints, steps
 from storage.failpoints import AFTER, BEFORE, Failpoints, Fault
+from storage.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Verb = Callable[Concatenate["Work", P], R]
 Hear = Callable[[str, dict[str, Any]], None]
+Measure = Callable[[int, float], None]  # functions in a transaction, and the seconds that it took
 
 READERS = 4  # threads that read; two cores have no use for more, and PostgreSQL's pool stays small
 BATCH = 64  # functions folded into one commit: a few milliseconds of work at the most
@@ -57,8 +59,10 @@ class Work(Session):
     hear: "Hear | None" = None  # who hears in this process what `storage.listening.tell` says
     dialect: str
 
-    def __init__(self, connection: Connection, *, now: datetime, origin: str) -> None:
-        super().__init__(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    def __init__(self, connection: Connection, *, now: datetime, origin: str, writes: bool = True) -> None:
+        # What only reads is rolled back as a whole, and needs no savepoint.
+        mode: Literal["create_savepoint", "rollback_only"] = "create_savepoint" if writes else "rollback_only"
+        super().__init__(connection, join_transaction_mode=mode, expire_on_commit=False)
         self.now = now
         self.origin = origin
         self.dialect = connection.dialect.name
@@ -134,7 +138,9 @@ class Storage:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._watching: sqlite3.Connection | None = None
+        self._snapshots = None if self.sqlite else Snapshots(self._connect_alone)
         self.hear: Hear | None = None
+        self.measure: Measure | None = None  # told of each transaction that wrote, in its own thread
 
     def start(self) -> None:
         """Starts the writer; the tables must be there (see `migrate`)."""
@@ -151,6 +157,8 @@ class Storage:
         if self._watching is not None:
             self._watching.close()
             self._watching = None
+        if self._snapshots is not None:
+            self._snapshots.close()
         self._threads.shutdown(wait=True)
         self._reading.dispose()
         self._writing.dispose()
@@ -184,6 +192,10 @@ class Storage:
         version: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
         return version
 
+    async def state(self) -> object | None:
+        """Equal to what it was before for as long as nobody has committed anything; None when that cannot be said."""
+        return self.changes() if self._snapshots is None else await self._snapshots.now()
+
     def connect(self) -> Connection:
         """A connection of one's own, for tools that look from outside (checks, tests)."""
         return self._reading.connect()
@@ -192,6 +204,10 @@ class Storage:
         """How the driver finds the database, for a connection that is not one of ours."""
         _, parameters = self._reading.dialect.create_connect_args(self.url)
         return dict(parameters)
+
+    def _connect_alone(self) -> Any:
+        driver: Any = self._reading.dialect.loaded_dbapi
+        return driver.connect(**self.address(), autocommit=True)
 
     async def read(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers from one consistent snapshot; what it changes is rolled back."""
@@ -204,7 +220,7 @@ class Storage:
         loop = asyncio.get_running_loop()
         if not self.sqlite:
             job = Job(verb, call, loop)
-            await loop.run_in_executor(self._threads, self._write_alone, job)
+            await loop.run_in_executor(self._threads, self._write_measured, job)
             job.answer()
             return cast(R, await job.future)
         if self._writer is None:
@@ -216,15 +232,15 @@ class Storage:
     def _read(self, call: Callable[[Work], R]) -> R:
         try:
             with self._reading.connect() as connection, connection.begin() as transaction:
-                with self._work(connection) as work:
+                with self._work(connection, writes=False) as work:
                     result = call(work)
                 transaction.rollback()
                 return result
         except exc.OperationalError as error:
             raise StorageUnavailable(str(error.orig)) from error
 
-    def _work(self, connection: Connection) -> Work:
-        work = Work(connection, now=self.now(), origin=self.origin)
+    def _work(self, connection: Connection, *, writes: bool = True) -> Work:
+        work = Work(connection, now=self.now(), origin=self.origin, writes=writes)
         work.hear = self.hear
         return work
 
@@ -264,11 +280,14 @@ class Storage:
                     closing = True
                     break
                 batch.append(following)
+            began = time.perf_counter()
             if not self._commit_together(batch):
                 # Nobody was answered: each runs again, alone, so that one cannot spoil the others.
                 for lonely in batch:
                     if not self._commit_together([lonely], last=True):
                         raise AssertionError("a lonely function is always answered")
+            if self.measure is not None:
+                self.measure(len(batch), time.perf_counter() - began)
             for done in batch:
                 done.answer()
 
@@ -306,6 +325,12 @@ class Storage:
                 job.error = _named(fault)
 
     # -------------------------------------------------------------- PostgreSQL: each its own transaction
+
+    def _write_measured(self, job: Job) -> None:
+        began = time.perf_counter()
+        self._write_alone(job)
+        if self.measure is not None:
+            self.measure(1, time.perf_counter() - began)
 
     def _write_alone(self, job: Job) -> None:
         for attempt in range(RERUNS):

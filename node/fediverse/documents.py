@@ -40,16 +40,16 @@ class Documents:
     def __init__(self, node: Node, keyring: Keyring) -> None:
         self._node = node
         self._keyring = keyring
-        self._kept: OrderedDict[tuple[str, str], tuple[int | None, Answer]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[object | None, Answer]] = OrderedDict()
 
     async def get(self, path: str, dialect: str = "microblog", page: int = 0) -> Answer:
         """The document at that path, in that dialect; 404 for what is not there, or not for everybody."""
         if not path.isprintable():
             return MISSING  # PostgreSQL takes no NUL, and nothing here has such a name
         key = (f"{path}?{page}", dialect)
-        changes = self._node.storage.changes()
         kept = self._kept.get(key)
-        if kept is not None and changes is not None and kept[0] == changes:
+        state = await self._node.storage.state()  # before anything is read: what comes after it makes it old
+        if kept is not None and state is not None and kept[0] == state:
             return kept[1]
         try:
             answer = await self._node.storage.read(_answer, path, dialect, page, kept[1] if kept else None)
@@ -57,7 +57,7 @@ class Documents:
             await self._keyring.signer(need.actor_id)  # made outside any transaction
             answer = await self._node.storage.read(_answer, path, dialect, page, None)
         if answer.status != 404:  # what strangers make up must not push out what is asked for
-            self._kept[key] = (changes, answer)
+            self._kept[key] = (state, answer)
             self._kept.move_to_end(key)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)

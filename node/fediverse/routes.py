@@ -29,7 +29,7 @@ from node.fediverse.pace import Crowd, Full, Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
-from storage import hosts, letters, people, visibility
+from storage import arrivals, hosts, letters, people, visibility
 from storage.work import StorageUnavailable, Work
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,9 @@ class Door:
 
 DOOR = web.AppKey("door", Door)
 
+# Whose key our own questions are signed with: where it had to be signed for, two such nodes could never meet.
+OWN_ACTOR = "/actor"
+
 
 def wants_document(request: web.Request) -> bool:
     """Whether ActivityPub is asked for rather than a page: by name, and at least as much as HTML."""
@@ -111,19 +114,27 @@ async def show_document(request: web.Request) -> web.StreamResponse:
     await door.look_at_hosts(exactly=asking is not None)  # a host that just told what it runs gets its own wording
     if asking is not None and door.is_blocked(asking):
         return web.json_response({"error": "This server is blocked."}, status=403)
+    if door.node.settings.authorised_fetch and request.path != OWN_ACTOR:
+        try:
+            await inbox.prove_asker(
+                _signed_request(door, request, b""), door.senders.find_key, now=door.node.storage.now(),
+                is_blocked=door.is_blocked,
+            )  # fmt: skip
+        except Exception as error:
+            return _refused(request, error)
     known = door.dialect_of(asking)
     dialect = "microblog" if known in (None, "microblog") else "forum"
     page = request.query.get("page", "")
     answer = await door.documents.get(request.path, dialect, int(page) if page.isdecimal() and len(page) < 6 else 0)
-    return _answered(request, answer, dialect)
+    return _answered(request, answer, dialect, shared=not door.node.settings.authorised_fetch)
 
 
-def _answered(request: web.Request, answer: Answer, dialect: str) -> web.StreamResponse:
+def _answered(request: web.Request, answer: Answer, dialect: str, *, shared: bool) -> web.StreamResponse:
     headers = {
         "Content-Type": AS2,
-        "Vary": "Accept",
-        # The forum's wording must not come out of a cache to others.
-        "Cache-Control": "public, max-age=60" if dialect == "microblog" else "private, max-age=60",
+        "Vary": "Accept" if shared else "Accept, Signature",
+        # Neither the forum's wording nor what must be signed for may come out of a cache to others.
+        "Cache-Control": "public, max-age=60" if dialect == "microblog" and shared else "private, max-age=60",
         "X-Content-Type-Options": "nosniff",
     }
     if answer.status == 302 and answer.page:
@@ -216,9 +227,11 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
     door = request.app[DOOR]
     try:
         received = await _opened(door, request)
-        await door.node.storage.write(accept, received, request.path)
+        number = await door.node.storage.write(accept, received, request.path)
     except Exception as error:
         return _refused(request, error)
+    if number is not None:
+        log.debug("letter %d is kept", number, extra={"letter": number, "host": authority(received.signer)})
     door.node.live.wake("letters")
     return web.Response(status=202)
 
@@ -236,21 +249,24 @@ async def _opened(door: Door, request: web.Request) -> Received:
     else:
         body = b""  # refused by its header; it is not inflated to find that out
     await door.look_at_hosts()
+    return await inbox.open_letter(
+        _signed_request(door, request, body),
+        door.senders.find_key,
+        now=door.node.storage.now(),
+        is_blocked=door.is_blocked,
+        knows_actor=door.senders.knows_actor,
+    )
+
+
+def _signed_request(door: Door, request: web.Request, body: bytes) -> signatures.Request:
     settings = door.node.settings
-    letter = signatures.Request(
+    return signatures.Request(
         method=request.method,
         raw_path=request.raw_path,
         headers=_raw_headers(request),
         body=body,
         authority=settings.authority,
         scheme=settings.scheme,
-    )
-    return await inbox.open_letter(
-        letter,
-        door.senders.find_key,
-        now=door.node.storage.now(),
-        is_blocked=door.is_blocked,
-        knows_actor=door.senders.knows_actor,
     )
 
 
@@ -267,8 +283,8 @@ def _raw_headers(request: web.Request) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
 
 
-def accept(work: Work, received: Received, path: str) -> bool:
-    """Stores a letter; False when it was here before. Blocks and suspensions are asked once more, of the database."""
+def accept(work: Work, received: Received, path: str) -> int | None:
+    """Stores a letter and answers its number, None when it was here before; asks the database again who is barred."""
     if not path.isprintable():
         raise NotFound("There is no such inbox.")  # PostgreSQL takes no NUL
     if not path.startswith(("/inbox", "/actor/")):
@@ -276,12 +292,11 @@ def accept(work: Work, received: Received, path: str) -> bool:
         if actor is None or not actor.local or actor.state == "deleted" or not visibility.is_shown(work, actor):
             raise NotFound("There is no such inbox.")
     host = authority(received.signer)
-    if hosts.is_blocked(work, host):
+    standing = arrivals.standing(work, host, received.signer)
+    if standing.suspended_host:
         raise Refused("this server is blocked")
-    signer = people.by_uri(work, received.signer)
-    if signer is not None and signer.state == "suspended":
+    if standing.suspended_signer:
         raise Refused("this account is suspended here")
-    hosts.heard_from(work, host)
     return letters.accept(
         work,
         signer=received.signer,

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from node import languages
 from node.node import NODE
 from node.web import forms, look, session
-from storage import people, shown, threads, visibility
+from storage import versions
 from storage.pages import ThreadPage
 from storage.work import Work
 
@@ -45,7 +45,7 @@ class Kept:
     headers: dict[str, str]
     basis: Basis
     made_at: datetime
-    changes: int | None  # of the database, when it was last found unchanged
+    state: object | None  # of the database, when the page was last found unchanged
 
 
 def basis_of(work: Work, page: ThreadPage) -> Basis:
@@ -59,12 +59,7 @@ def basis_of(work: Work, page: ThreadPage) -> Basis:
 
 def version_of(work: Work, basis: Basis) -> tuple[object, ...]:
     """Changes whenever anything on the page does: each of these numbers only ever grows."""
-    return (
-        threads.version_of(work, basis.thread_id),
-        visibility.epoch(work),
-        shown.versions_of(work, basis.items),
-        people.versions_of(work, (basis.group_id, *basis.people)),
-    )
+    return versions.of_page(work, basis.thread_id, basis.items, (basis.group_id, *basis.people))
 
 
 class Memory:
@@ -88,20 +83,22 @@ class Memory:
             return await handler(request)
         storage = request.app[NODE].storage
         key = (request.path_qs, languages.voice().language)
-        changes = storage.changes()  # before anything is read: what comes after it makes the page old
         kept = self._kept.get(key)
+        state = await storage.state()  # before anything is read: what comes after it makes the page old
         if kept is not None and storage.now() - kept.made_at < FRESH:
-            unchanged = changes is not None and kept.changes == changes
-            if unchanged or await storage.read(version_of, kept.basis) == kept.basis.version:
-                self._kept[key] = replace(kept, changes=changes)
+            if state is not None and kept.state == state:
+                self._kept.move_to_end(key)
+                return _again(request, kept)
+            if await storage.read(version_of, kept.basis) == kept.basis.version:
+                self._kept[key] = replace(kept, state=state)
                 self._kept.move_to_end(key)
                 return _again(request, kept)
         response = await handler(request)
-        self._keep(request, key, response, changes)
+        self._keep(request, key, response, state)
         return response
 
     def _keep(
-        self, request: web.Request, key: tuple[str, str], response: web.StreamResponse, changes: int | None
+        self, request: web.Request, key: tuple[str, str], response: web.StreamResponse, state: object | None
     ) -> None:
         self._kept.pop(key, None)
         basis = request.get(BASIS)
@@ -112,7 +109,7 @@ class Memory:
             return
         headers = {name: response.headers[name] for name in CARRIED if name in response.headers}
         made_at = request.app[NODE].storage.now()
-        self._kept[key] = Kept(response.body, headers, basis, made_at, changes)
+        self._kept[key] = Kept(response.body, headers, basis, made_at, state)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 

@@ -84,7 +84,7 @@ def _meet(work: Work, pem: str) -> None:
         [
             {"host": host, "created_at": work.now, "asked_at": work.now, "last_inbound_at": work.now}
             | {"dialect": "forum" if FOLLOWERS - 2 <= number < FOLLOWERS else "microblog"}
-            | later
+            | (later if number < FOLLOWERS else {"failures": 0, "next_try_at": None})
             for number, host in enumerate(hosts)
         ],
     )
