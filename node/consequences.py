@@ -61,6 +61,7 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
         lambda work, it: following.let_go(work, it.target),
     ),
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
+    events.ActorMoved: (lambda work, it: telling.publish_move(work, it.actor, it.target),),
     events.ActorErased: (
         lambda work, it: telling.publish_departure(work, it.actor),
         lambda work, it: reading.forget_all_of(work, it.actor.id),

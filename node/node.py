@@ -38,6 +38,14 @@ class Network(Protocol):
         """Whether the page at `url` says with `rel=me` that it is of the same person as the page `to`."""
         ...
 
+    async def must_agree(self, uri: str, target_id: int) -> None:
+        """Asks the other account whether it is the same as the one of ours; raises NotAllowed for people to read."""
+        ...
+
+    async def lead_followers(self, uri: str, target_uri: str) -> None:
+        """Has those here who follow an account that moved follow its new self."""
+        ...
+
     async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
         """Where `handle`'s own server lets them follow, answer, like or vote on the object."""
         ...

@@ -1,5 +1,6 @@
 """What people and groups of other servers published, kept for those of ours who follow them: never comments."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -40,6 +41,8 @@ class Listed:
     published_at: datetime
     edited_at: datetime | None
     liked: bool  # by whoever reads the list
+    pinned: bool = False  # first in the group that passed it on
+    locked: bool = False  # it takes no answers
 
     @property
     def covered(self) -> bool:
@@ -53,6 +56,12 @@ class Listed:
 def by_uri(work: Work, uri: str) -> FollowedPost | None:
     """The kept post of that URI."""
     return work.scalars(select(FollowedPost).where(FollowedPost.uri == uri)).one_or_none()
+
+
+def is_locked(work: Work, uris: Collection[str]) -> bool:
+    """One of these is a thread that its group closed to answers."""
+    query = select(FollowedPost.id).where(FollowedPost.uri.in_(uris), FollowedPost.locked_at.is_not(None))
+    return work.scalar(query.limit(1)) is not None
 
 
 def is_followed(work: Work, actor_id: int) -> bool:
@@ -143,6 +152,8 @@ def _listed(work: Work, reader_id: int, *conditions: ColumnElement[bool], limit:
             post.published_at,
             post.edited_at,
             post.uri in likes,
+            post.pinned_at is not None,
+            post.locked_at is not None,
         )
         for post, wrote, passed_on, heard in rows
     ]

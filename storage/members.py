@@ -86,6 +86,17 @@ def elsewhere(work: Work, group_id: int) -> list[Membership]:
     )
 
 
+def seats(work: Work, actor_id: int) -> list[Membership]:
+    """Every part that someone has in groups here, by group."""
+    return list(work.scalars(select(Membership).where(Membership.actor_id == actor_id).order_by(Membership.group_id)))
+
+
+def run_by(work: Work, actor_id: int) -> list[int]:
+    """The groups of which someone is an admin."""
+    query = select(Membership.group_id).where(Membership.actor_id == actor_id, Membership.role == "admin")
+    return list(work.scalars(query.order_by(Membership.group_id)))
+
+
 def runs_the_node(work: Work, actor_id: int) -> bool:
     """The person is an admin of the node."""
     return bool(work.scalar(select(Account.admin).where(Account.actor_id == actor_id)))
@@ -114,6 +125,17 @@ def drop_guest(work: Work, group_id: int, actor_id: int) -> None:
     """Ends every way of someone into single threads of the group."""
     threads = select(Thread.id).where(Thread.group_id == group_id)
     work.execute(delete(Guest).where(Guest.actor_id == actor_id, Guest.thread_id.in_(threads)))
+
+
+def hand_over_guest_seats(work: Work, old_id: int, new_id: int) -> None:
+    """Whoever came into single threads as the one is in them as the other from now on."""
+    for seat in list(work.scalars(select(Guest).where(Guest.actor_id == old_id))):
+        if work.get(Guest, (seat.thread_id, new_id)) is None:
+            work.add(
+                Guest(thread_id=seat.thread_id, actor_id=new_id, inviter_id=seat.inviter_id, joined_at=seat.joined_at)
+            )
+        work.delete(seat)
+    work.flush()
 
 
 def drop_guests_elsewhere(work: Work, group_id: int) -> None:

@@ -932,6 +932,14 @@ class Fact(Table):
 
 
 Index(
+    "ix_deliveries_suspect",
+    Delivery.host,
+    Delivery.id,
+    sqlite_where=text("attempts >= 3"),
+    postgresql_where=text("attempts >= 3"),
+)
+
+Index(
     "ix_letters_being_read",
     Letter.lease_owner,
     sqlite_where=text("lease_owner IS NOT NULL"),

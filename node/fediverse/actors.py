@@ -46,6 +46,8 @@ def document(work: Work, actor: Actor) -> Document:
         suspended=actor.state == "suspended",
         fields=tuple((row.name, _as_html(row)) for row in profiles.fields(actor)),
         published=actor.created_at,
+        also_known_as=tuple(actor.also_known_as or ()),
+        moved_to=actor.moved_to,
         updated=actor.updated_at if actor.updated_at > actor.created_at else None,
     )
     if actor.kind == "group":

@@ -6,6 +6,7 @@ from federation.budget import Budget
 from federation.inbox import Received
 from federation.objects import is_post
 from node.fediverse import people as fediverse_people
+from node.fediverse import tending
 from node.fediverse.fetching import fetch_post
 from node.fediverse.said import Said, read_post
 from node.forum import following
@@ -109,6 +110,8 @@ def _is_new(work: Work, announce: Activity, uri: str) -> bool:
 def receive_announced(work: Work, activity: Activity, sender: Actor, said: Said | None) -> str | None:
     """Lists what a followed group announces, or takes from the list what it tells to be deleted; None for the rest."""
     inner = activity.inner()
+    if inner is not None and (tended := tending.passed_on(work, sender, inner)) is not None:
+        return tended
     if inner is not None and inner.type == "Delete" and inner.object_id is not None:
         return _passes_on_no_more(sender, following.keep_out(work, sender, inner.object_id))
     if activity.id is not None and people.is_gone(work, activity.id, sender.uri):

@@ -7,7 +7,7 @@ from federation import backlinks
 from federation.budget import Budget
 from federation.discovery import Intent
 from federation.errors import FederationError, Unreachable
-from node.fediverse import people, remarks, threads
+from node.fediverse import moving, people, remarks, threads
 from node.forum.errors import NotFound
 from node.forum.remarks import Elsewhere
 from node.node import Node
@@ -47,6 +47,14 @@ class Fediverse:
         except FederationError:
             return False  # whatever keeps it from us, it does not say so
         return await asyncio.to_thread(backlinks.links_back, page.body.decode("utf-8", "replace"), page.url, to)
+
+    async def must_agree(self, uri: str, target_id: int) -> None:
+        """Asks the other account whether it is the same as the one of ours; raises NotAllowed for people to read."""
+        await moving.must_agree(self._node, uri, target_id, Budget())
+
+    async def lead_followers(self, uri: str, target_uri: str) -> None:
+        """Has those here who follow an account that moved follow its new self."""
+        await moving.follow_through(self._node, uri, target_uri)
 
     async def interaction_url(self, handle: str, object_uri: str, intent: str) -> str:
         """Where `handle`'s own server lets them follow, answer, like or vote on the object."""

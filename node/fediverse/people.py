@@ -6,6 +6,7 @@ from federation.activities import Activity
 from federation.actors import RemoteActor
 from federation.addresses import authority, canonical
 from federation.budget import Budget
+from federation.documents import Document
 from federation.errors import FederationError, Gone, Malformed, Refused
 from node.fediverse.fetching import fetch_object
 from node.forum import people as forum_people
@@ -43,6 +44,8 @@ def profile_of(remote: RemoteActor) -> Profile:
         manually_approves=remote.manually_approves,
         host=host,
         keys=tuple((key.id, key.pem) for key in remote.keys),
+        also_known_as=remote.also_known_as,
+        moved_to=remote.moved_to,
     )
 
 
@@ -98,10 +101,23 @@ async def fetch_actor(node: Node, uri: str, budget: Budget, *, fresh: bool = Fal
         if known is not None and not fresh:
             return known[0]  # what we remember is better than nothing
         raise
+    return await node.storage.write(_meet, profile_of(_speaking_of(document, uri)))
+
+
+async def ask_actor(node: Node, uri: str, budget: Budget) -> RemoteActor:
+    """What the actor's own server says of it now, which is remembered too."""
+    if authority(uri) == node.settings.authority:
+        raise Refused("It is ours.")
+    remote = _speaking_of(await fetch_object(node, uri, budget), uri)
+    await node.storage.write(_meet, profile_of(remote))
+    return remote
+
+
+def _speaking_of(document: Document, uri: str) -> RemoteActor:
     remote = RemoteActor.parse(document)
     if remote.id != uri and authority(remote.id) != authority(uri):
         raise Refused("The document speaks of an actor of another server.")
-    return await node.storage.write(_meet, profile_of(remote))
+    return remote
 
 
 def _known(work: Work, uri: str) -> tuple[int, bool] | None:

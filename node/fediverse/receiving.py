@@ -80,13 +80,16 @@ FETCHES = 13
 
 async def process(node: Node, letter: Waiting) -> str:
     """Does what a stored letter asks for and says in one line what came of it; Unreachable means later."""
-    if await node.storage.read(stored_hosts.is_blocked, authority(letter.signer)):
+    host = authority(letter.signer)
+    blocked, asked = await node.storage.read(_standing, host)
+    if blocked:
         # It was taken in while its server was being blocked: not read, and not lost.
         await node.storage.write(letters.park, letter.id, limits.WHY_PARKED)
         return limits.WHY_PARKED
     received = inbox.reopen(letter.body, letter.signer, letter.key_id)
     budget = Budget(fetches=FETCHES)
-    await hosts.get_to_know(node, authority(letter.signer))
+    if not asked:
+        await hosts.get_to_know(node, host)
     brought = received.activity
     received = await _as_its_origin_says(node, received, budget)
     activity = received.activity
@@ -110,6 +113,11 @@ async def process(node: Node, letter: Waiting) -> str:
     if handler and handler.then:
         await handler.then(node, activity, gathered)
     return outcome
+
+
+def _standing(work: Work, host: str) -> tuple[bool, bool]:
+    """Whether we have nothing to do with the host, and whether we know what it runs."""
+    return stored_hosts.is_blocked(work, host), stored_hosts.was_asked(work, host)
 
 
 async def _as_its_origin_says(node: Node, received: Received, budget: Budget) -> Received:

@@ -82,6 +82,8 @@ async def _elsewhere(node: Node, post: Post, budget: Budget) -> Elsewhere:
         summary=said.elsewhere.summary,
         sensitive=said.elsewhere.sensitive,
         published_at=post.published,
+        in_reply_to=post.in_reply_to,
+        open=post.comments_enabled,
     )
 
 
@@ -152,6 +154,7 @@ def publish_edit(work: Work, remark: Remark, author: Actor) -> None:
 
 def publish_erasure(work: Work, remark: Remark, author: Actor) -> None:
     """Delete to the same, and to every inbox that the author ever reached."""
+    deliveries.forget_words(work, remark.uri)
     to, cc = _addressed(work, remark)
     delete = activities.delete(deliveries.mint(work), author.uri, remark.uri, to, cc)
     reached = _recipients(work, remark, author) | people.reached_inboxes(work, author.id)

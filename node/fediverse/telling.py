@@ -141,8 +141,28 @@ def publish_actor(work: Work, actor: Actor, document: Document) -> None:
         )
 
 
+def publish_move(work: Work, actor: Actor, target: Actor) -> None:
+    """Move of one of ours to its followers; their servers ask both accounts whether it is so."""
+    uri = deliveries.mint(work)
+    body = serialise(activities.move(uri, actor.uri, target.uri, [f"{actor.uri}/followers"]))
+    deliveries.enqueue(
+        work,
+        uri=uri,
+        actor_id=actor.id,
+        type="Move",
+        about=actor.uri,
+        public=True,
+        always=True,
+        microblog=body,
+        forum=body,
+        to=people.follower_inboxes(work, actor.id),
+    )
+
+
 def publish_departure(work: Work, actor: Actor) -> None:
     """Delete of one of ours to every inbox it ever reached; its key signs until the last row is gone."""
+    if actor.kind == "person":  # a group that was hidden lives on for its members
+        deliveries.forget_words(work, actor.uri)
     uri = deliveries.mint(work)
     body = serialise(activities.delete(uri, actor.uri, actor.uri, [PUBLIC], [f"{actor.uri}/followers"]))
     to = people.follower_inboxes(work, actor.id) | people.reached_inboxes(work, actor.id)

@@ -1,7 +1,10 @@
 """What goes out when a thread is locked, pinned, tagged, moved, split or taken off the wire."""
 
+from typing import Any
+
 from federation import activities
-from federation.documents import PUBLIC, Document, serialise
+from federation.documents import PUBLIC, serialise, verbatim
+from federation.inbox import Received
 from node.fediverse import announcing, publishing
 from storage import deliveries, items, people, retractions, threads
 from storage.people import Inbox
@@ -18,6 +21,8 @@ def publish_lock(work: Work, opening: Comment, moderator: Actor | None, reason: 
     if (place := announcing.place(work, opening)) is None:
         return
     _, group, _ = place
+    if (came := _as_it_came(work, moderator)) is not None:
+        return _announce(work, group, opening, came)
     acting = announcing.acting(work, group, moderator)
     if acting is None:
         return
@@ -35,6 +40,8 @@ def publish_pin(work: Work, opening: Comment, moderator: Actor | None, *, pinned
     if (place := announcing.place(work, opening)) is None:
         return
     _, group, _ = place
+    if (came := _as_it_came(work, moderator)) is not None:
+        return _announce(work, group, opening, came)
     acting = announcing.acting(work, group, moderator)
     if acting is None:
         return
@@ -138,6 +145,14 @@ def publish_split(work: Work, thread: Thread, moved: tuple[int, ...]) -> None:
             publishing.publish_update(work, group, comment, author, to=to, updated=work.now)
 
 
-def _announce(work: Work, group: Actor, opening: Comment, wrapped: Document) -> None:
+def _as_it_came(work: Work, moderator: Actor | None) -> Any:
+    """The letter by which a moderator of another server did it: their own words go on; None for whoever is here."""
+    received = work.cause
+    if moderator is None or moderator.local or not isinstance(received, Received):
+        return None
+    return verbatim(received.body) if received.activity.actor == moderator.uri else None
+
+
+def _announce(work: Work, group: Actor, opening: Comment, wrapped: Any) -> None:
     author = people.by_id(work, opening.author_id or 0)
     announcing.announce(work, group, opening, plain=False, wrapped=wrapped, author=author)

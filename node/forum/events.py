@@ -198,6 +198,14 @@ class ActorChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ActorMoved:
+    """One of ours goes to another account, which says that it is the same."""
+
+    actor: Actor
+    target: Actor
+
+
+@dataclass(frozen=True, slots=True)
 class ActorErased:
     """One of ours is gone for good."""
 

@@ -104,7 +104,7 @@ def take_back(work: Work, group: Actor, uri: str) -> bool:
     known = followed_posts.by_uri(work, uri)
     if known is None or known.passed_on_id != group.id:
         return False
-    known.passed_on_id = None
+    known.passed_on_id = known.pinned_at = known.locked_at = None
     work.flush()
     followed_posts.drop_unread(work, known.author_id)
     return True
@@ -116,6 +116,19 @@ def keep_out(work: Work, group: Actor, uri: str) -> bool:
         return False
     people.bury(work, uri, group.uri, "object")
     return take_back(work, group, uri)
+
+
+def mark(work: Work, group: Actor, uri: str, *, pinned: bool | None = None, locked: bool | None = None) -> bool:
+    """A group puts a post that it passed on first, or closes it to answers; or no longer. Of others it says nothing."""
+    known = followed_posts.by_uri(work, uri)
+    if known is None or known.passed_on_id != group.id:
+        return False
+    if pinned is not None:
+        known.pinned_at = (known.pinned_at or work.now) if pinned else None
+    if locked is not None:
+        known.locked_at = (known.locked_at or work.now) if locked else None
+    work.flush()
+    return True
 
 
 def let_go(work: Work, target: Actor) -> None:

@@ -181,6 +181,8 @@ class Profile:
     manually_approves: bool
     host: str
     keys: tuple[tuple[str, str], ...]  # keyId, PEM
+    also_known_as: tuple[str, ...] = ()
+    moved_to: str | None = None  # as it claims; it is believed when it says so by a Move, and the other agrees
 
 
 def meet(work: Work, profile: Profile) -> Actor:
@@ -206,7 +208,10 @@ def meet(work: Work, profile: Profile) -> Actor:
             "manually_approves",
             "summary",
         )
-    } | {"display_name": text.clean_name(profile.display_name, 200) or profile.name}
+    } | {
+        "display_name": text.clean_name(profile.display_name, 200) or profile.name,
+        "also_known_as": list(profile.also_known_as) or None,
+    }
     if actor is None:
         actor = Actor(
             uri=profile.uri,
@@ -222,6 +227,8 @@ def meet(work: Work, profile: Profile) -> Actor:
     else:
         for field, value in known.items():
             setattr(actor, field, value)
+        if profile.moved_to != actor.moved_to:
+            actor.moved_to = None  # it came back, or goes elsewhere, which it has to say
         actor.refreshed_at = work.now
         actor.version += 1
     work.flush()
@@ -260,6 +267,8 @@ def follow(work: Work, follower: Actor, target: Actor, *, uri: str | None = None
     rules.must_stand(follower)
     if target.state != "active" or follower.id == target.id:
         raise NotAllowed("This account cannot be followed.")
+    if target.moved_to is not None:
+        raise NotAllowed("This account moved to %(where)s: follow them there.", where=target.moved_to)
     known = people.follow_of(work, follower.id, target.id)
     if uri is not None and known is None and people.is_gone(work, uri, follower.uri):
         raise NotAllowed("That follow was undone before it came.")

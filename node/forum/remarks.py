@@ -7,7 +7,7 @@ from node.forum import rules
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import LikedElsewhere, RemarkEdited, RemarkErased, RemarkMade
 from node.forum.text import Words
-from storage import people
+from storage import followed_posts, people
 from storage.schema import Actor, Remark
 from storage.work import Work
 
@@ -22,6 +22,8 @@ class Elsewhere:
     group: str | None
     context: str | None
     mentions: tuple[tuple[str, str], ...] = ()  # whom it mentions: they hear of the answer
+    in_reply_to: str | None = None
+    open: bool = True  # its own document takes answers
     # What it says, for whoever is about to answer it.
     title: str | None = None
     html: str = ""  # safe
@@ -39,6 +41,7 @@ class Elsewhere:
 def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Remark:
     """Answers something on another server in public."""
     rules.must_stand(author)
+    must_be_open(work, answered)
     _must_say_something(words)
     to = _met(work, answered.author)
     group = people.by_uri(work, answered.group) if answered.group else None
@@ -63,6 +66,13 @@ def answer(work: Work, author: Actor, answered: Elsewhere, words: Words) -> Rema
     work.flush()
     work.happened(RemarkMade(remark, author))
     return remark
+
+
+def must_be_open(work: Work, answered: Elsewhere) -> None:
+    """Refuses an answer in a thread that is locked where it is: its server would throw it away."""
+    thread = [uri for uri in (answered.uri, answered.in_reply_to, answered.context) if uri is not None]
+    if not answered.open or followed_posts.is_locked(work, thread):
+        raise NotAllowed("This thread is locked on its own server: it can be read, but not answered.")
 
 
 def edit(work: Work, author: Actor, remark: Remark, words: Words) -> None:

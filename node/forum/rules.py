@@ -11,9 +11,11 @@ MODERATORS = ("admin", "moderator")
 
 
 def must_stand(actor: Actor) -> None:
-    """Refuses whoever is suspended or gone."""
+    """Refuses whoever is suspended or gone, and whoever moved away from here."""
     if actor.state != "active":
         raise NotAllowed("This account is suspended or was deleted.")
+    if actor.local and actor.moved_to is not None:
+        raise NotAllowed("This account moved to %(where)s, and does nothing more here.", where=actor.moved_to)
 
 
 def must_be_open(group: Group) -> None:

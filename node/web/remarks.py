@@ -73,7 +73,17 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     found = await _answered(request, reader, given)
     if isinstance(found, web.Response):
         return found
-    return await _form(request, reader, found, source=request.query.get("text", "")[: text.MAX_SOURCE])
+    locked = await request.app[NODE].storage.read(_why_closed, found)
+    return await _form(request, reader, found, source=request.query.get("text", "")[: text.MAX_SOURCE], error=locked)
+
+
+def _why_closed(work: Work, found: Elsewhere) -> str:
+    """Why it takes no answer, said before one is written; nothing where it does."""
+    try:
+        forum_remarks.must_be_open(work, found)
+    except Refusal as refusal:
+        return errors.said(refusal)
+    return ""
 
 
 async def answer(request: web.Request) -> web.StreamResponse:

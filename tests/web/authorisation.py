@@ -422,6 +422,8 @@ TABLE: dict[str, Line] = {
     "POST /settings/account/email": Line(members_of_node, fields={"email": "other@coop.example"}),
     "GET /settings/account/email/{secret}": Line(nobody, {"secret": "{nothing}"}),
     "POST /settings/account/email/{secret}": Line(nobody, {"secret": "{nothing}"}),
+    "GET /settings/account/moving": Line(members_of_node),
+    "POST /settings/account/moving": Line(members_of_node, fields={"act": "drop", "alias": "https://coop.example/u/a"}),
     "GET /settings/account/leave": Line(members_of_node),
     "POST /settings/account/leave": Line(end_account, fields={"act": "deactivate"}),
     "GET /settings/security": Line(members_of_node),

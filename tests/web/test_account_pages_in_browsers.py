@@ -25,7 +25,8 @@ ORIGIN = "http://moot.localhost"  # a browser takes what ends so for safe withou
 
 STRANGERS = ["/sign-in", "/sign-in/code", "/sign-up", "/sign-up/confirm", "/reset", "/reset?sent=1"]
 MEMBERS = [
-    "/settings", "/settings/account", "/settings/account/email", "/settings/account/leave", "/settings/security",
+    "/settings", "/settings/account", "/settings/account/email", "/settings/account/leave",
+    "/settings/account/moving", "/settings/security",
     "/settings/security/app", "/sign-in/prove", "/u/mira", "/admin", "/admin/people", "/admin/people/ana",
     "/admin/sign-ups", "/admin/log",
 ]  # fmt: skip

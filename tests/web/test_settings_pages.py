@@ -175,7 +175,8 @@ async def test_nobody_changes_more_than_the_form_has(moot: Moot, ana: Browser) -
 @pytest.mark.parametrize(
     "path",
     [
-        "/settings", "/settings/account", "/settings/account/email", "/settings/account/leave", "/settings/security",
+        "/settings", "/settings/account", "/settings/account/email", "/settings/account/leave",
+        "/settings/account/moving", "/settings/security",
         "/settings/security/app", "/sign-in/prove",
     ],
 )  # fmt: skip

@@ -65,6 +65,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("list_id", "host", name=op.f("pk_block_list_entries")),
     )
     op.create_index(op.f("ix_block_list_entries_host"), "block_list_entries", ["host"])
+    few = sa.text("attempts >= 3")
+    op.create_index("ix_deliveries_suspect", "deliveries", ["host", "id"], sqlite_where=few, postgresql_where=few)
     op.create_table(
         "host_hours",
         sa.Column("host", sa.String(length=300), nullable=False),
