@@ -17,7 +17,8 @@ def compared(manifest: Manifest, chosen: Settings) -> list[Finding]:
     finally:
         storage.close()
     return [
-        Finding("origin", facts.get("origin") == manifest.origin, facts.get("origin", "none")),
+        # A node that was never opened has not written down yet whose it is.
+        Finding("origin", facts.get("origin", manifest.origin) == manifest.origin, facts.get("origin", "not said yet")),
         Finding("revision", revision == manifest.revision, revision),
         _rows(manifest, found),
         _numbers(manifest, found),

@@ -46,10 +46,7 @@ async def restored(file: Path, place: Settings) -> list[Finding]:
 
 def said(letters: list[Letter]) -> list[tuple[str, str]]:
     """What arrived: which activity, and signed by which key."""
-    return sorted(
-        (letter.json()["id"], letter.headers["Signature"].partition('keyId="')[2].partition('"')[0])
-        for letter in letters
-    )
+    return sorted((letter.json()["id"], str(letter.key_id)) for letter in letters)
 
 
 def owed_by(moot: Moot) -> list[tuple[str, str]]:
