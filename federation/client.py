@@ -103,6 +103,7 @@ class Client:
         self._limits = limits
         self._signing = signing
         self._transport = Transport(resolver, limits, tls=tls, tick=tick)
+        self.measure: Callable[[str, str], None] | None = None  # told what was asked or told, and how it went
         self._flights: dict[tuple[str, str, bool], asyncio.Task[Fetched]] = {}
 
     async def __aenter__(self) -> Self:
@@ -231,8 +232,15 @@ class Client:
 
         On 400 or 401 it knocks once more with the other signature scheme, and speaks of that only if it was let in.
         """
+        outcome = await self._knock_twice(inbox, body, signer, digest, scheme, knock_again)
+        self._count("post", outcome.error or f"{(outcome.status or 0) // 100}xx")
+        return outcome
+
+    async def _knock_twice(
+        self, inbox: str, body: bytes, signer: Signer, digest: str | None, scheme: Scheme, again: bool
+    ) -> Outcome:
         outcome = await self._knock(inbox, body, signer, digest, scheme)
-        if knock_again and outcome.status in (400, 401):
+        if again and outcome.status in (400, 401):
             second = await self._knock(inbox, body, signer, digest, OTHER_SCHEME[scheme])
             # Lemmy answers 400 to what it has already: only success says that the other scheme was the reason.
             return second if second.delivered else outcome
@@ -292,10 +300,17 @@ class Client:
 
     async def _fly(self, url: str, budget: Budget, accept: str, within_origin: bool) -> Fetched:
         try:
-            return await self._follow(url, budget, KINDS[accept], within_origin)
+            found = await self._follow(url, budget, KINDS[accept], within_origin)
+            self._count("fetch", "ok")
+            return found
         except FederationError as failure:
+            self._count("fetch", type(failure).__name__.lower())
             await self._failures.remember(_question(url, accept, within_origin), failure)
             raise
+
+    def _count(self, what: str, outcome: str) -> None:
+        if self.measure is not None:
+            self.measure(what, outcome)
 
     async def _follow(
         self, url: str, budget: Budget, kind: Kind, within_origin: bool, *, etag: str | None = None

@@ -23,6 +23,7 @@ from node.fediverse.gate import Gate
 from node.fediverse.hosts import Remembered
 from node.fediverse.keys import Keyring, MakeKey, load_secret
 from node.fediverse.network import Fediverse
+from node.fediverse.ourselves import Outside
 from node.forum import people, text
 from node.node import NODE, Node
 from node.passwords import Passwords
@@ -55,6 +56,7 @@ class Parts:
     keyring: Keyring
     worker: Worker
     gate: Gate
+    outside: Outside
     metrics: "Metrics | None" = None  # counted only where somebody may ask
 
 
@@ -105,13 +107,28 @@ async def opened(
             signing=signing,
             tls=tls,
         )
+
+        def to_ourselves() -> Client:
+            # The same way out, for a look at ourselves: our own name is nobody's here, and nothing is remembered.
+            return Client(
+                own_signer,
+                user_agent=f"Folkmoot/{VERSION} (+{settings.origin}/)",
+                origin="https://nobody.invalid",
+                clock=now,
+                development=settings.development,
+                dev_peers=settings.dev_peers | {settings.authority},
+                resolver=resolver,
+                tls=tls,
+            )
+
         async with client:
             node = Node(settings, storage, client, Sealing(secret), passwords)
             node.network = Fediverse(node)
             worker = Worker(node, keyring, partial(receiving.process, node))
             metrics = _metrics(node)
+            outside = Outside(node, keyring, to_ourselves, resolver, tls)
             async with node.live.open(), metrics.open() if metrics is not None else nullcontext():
-                yield Parts(node, keyring, worker, gate, metrics)
+                yield Parts(node, keyring, worker, gate, outside, metrics)
     finally:
         storage.close()
         signing.shutdown()
@@ -158,6 +175,7 @@ def make_app(parts: Parts) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=fediverse.LARGEST_BODY)
     app[NODE] = parts.node
     _show_health(app, parts)
+    app.add_routes([web.get("/.well-known/folkmoot/{nonce:[\\w-]{32}}", parts.outside.reflect)])
     if parts.metrics is not None and parts.node.settings.metrics_token:
         app.add_routes([web.get("/metrics", parts.metrics.show)])
     app[fediverse.DOOR] = fediverse.Door(parts.node, Documents(parts.node, parts.keyring), parts.gate)

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp import StreamReader, http_parser, web
 
-from node.app import Parts, make_app, opened
+from node.app import Parts, make_app, make_own_app, opened
 from node.logs import ACCESS, AccessLog
 from node.settings import Settings
 
@@ -83,6 +83,22 @@ async def listening(parts: Parts, host: str, port: int, *, patience: Patience = 
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def watched(parts: Parts, where: str) -> AsyncIterator[None]:
+    """Health and numbers on an address of their own, of this process alone; a worker has them too."""
+    host, _, port = where.rpartition(":")
+    runner = web.AppRunner(make_own_app(parts), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {where}: {error.strerror or error}") from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
 class Signals:
     """SIGTERM and SIGINT: the first asks to stop, the second to hurry."""
 
@@ -116,6 +132,8 @@ async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Ready) 
                     listening(parts, settings.listen_host, settings.listen_port)
                 )
                 address = f"{settings.listen_host}:{port}"
+            if settings.metrics_listen:
+                await doors_open.enter_async_context(watched(parts, settings.metrics_listen))
             work: Coroutine[Any, Any, None] = parts.worker.run() if worker else _nothing()
             working = asyncio.create_task(work, name="worker")
             try:

@@ -21,10 +21,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The doors, which never know each other; only one of them knows the wire.
     "node.web": {
         *("node.web", "node.forum", "node.node", "node.settings", "node.languages", "node.live", "node.passwords"),
-        *("node.sealing", "node.VERSION", "storage"),
+        *("node.sealing", "node.logs", "node.VERSION", "storage"),
     },
     "node.fediverse": {
-        *("node.fediverse", "node.forum", "node.node", "node.settings", "node.VERSION", "storage", "federation"),
+        *(
+            "node.fediverse",
+            "node.forum",
+            "node.node",
+            "node.settings",
+            "node.logs",
+            "node.VERSION",
+            "storage",
+            "federation",
+        ),
     },
     # What ties the ends. `Network` in node.node is how a page asks for the fediverse without knowing it.
     "node.settings": set(),
@@ -57,11 +66,22 @@ ONLY_IN = {
     "aiosmtplib": ("node.mail",),
     "argon2": ("node.passwords",),
     "webauthn": ("node.web",),
+    "prometheus_client": ("node.metrics",),
     "click": ("node.cli", "node.__main__"),
     # Verbs never mention HTTP, and the database knows none.
     # A restored node is asked over HTTP, as whoever comes first would ask it.
     "aiohttp": (
-        *("federation", "node.web", "node.fediverse", "node.node", "node.app", "node.serving", "node.logs"),
+        *(
+            "federation",
+            "node.web",
+            "node.fediverse",
+            "node.node",
+            "node.app",
+            "node.serving",
+            "node.logs",
+            "node.health",
+            "node.metrics",
+        ),
         "node.backups",
     ),
 }

@@ -205,6 +205,8 @@ def test_a_node_in_production_has_no_development_peers() -> None:
         ("SMTP_URL", "smtp://mail.example?starttls=maybe"),
         ("SMTP_URL", "smtp://mail.example?starttls=no"),
         ("SMTP_URL", "smtps://127.0.0.1?starttls=no"),
+        ("METRICS_LISTEN", "9464"),
+        ("METRICS_TOKEN", "short"),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "Mill Lane <noreply>"),
         ("MAIL_FROM", "Mill Lane <noreply@moot.example> x"),
@@ -280,7 +282,7 @@ def test_an_ipv6_address_is_listened_on_without_its_brackets() -> None:
 
 def test_settings_that_may_hold_a_secret_are_known_by_name() -> None:
     """KEY-22: whatever prints settings hides these."""
-    assert {"secret", "database_url", "smtp_url"} == SECRET_SETTINGS
+    assert {"secret", "database_url", "smtp_url", "metrics_token"} == SECRET_SETTINGS
     assert {setting.name for setting in fields(Settings)} >= SECRET_SETTINGS
 
 

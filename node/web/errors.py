@@ -7,6 +7,7 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from node import logs
 from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
 from node.forum.text import TextRefused
 from node.languages import gettext as _
@@ -30,6 +31,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()",
 }
 
+GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # no more: it stands in the log, in answers and on pages
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
 RETRY_AFTER = 5  # seconds; a locked database is free again sooner
 WORDS = ("source", "words", "text", "title", "description", "summary", "reason")  # fields that somebody thought about
@@ -39,13 +41,22 @@ STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
 @web.middleware
 async def keep_readers_safe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Names the request and puts the security headers on whatever answers it (XSS-12, XSS-13, WEB-17)."""
-    request[REQUEST_ID] = secrets.token_hex(8)
-    response = await handler(request)
+    request[REQUEST_ID] = request_id(request)
+    with logs.about(request_id=request[REQUEST_ID]):
+        response = await handler(request)
     if not response.prepared:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     return response
+
+
+def request_id(request: web.Request) -> str:
+    """What our own proxy calls the request, that its log and ours may be read side by side; else a new name."""
+    given = request.headers.getall("X-Request-Id", [])
+    if len(given) == 1 and GIVEN_ID.fullmatch(given[0]) and session.is_from_proxy(request):
+        return given[0]
+    return secrets.token_hex(8)
 
 
 @web.middleware

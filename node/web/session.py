@@ -181,6 +181,11 @@ def address_of(request: web.Request) -> str:
     return peer
 
 
+def is_from_proxy(request: web.Request) -> bool:
+    """Whether what speaks to us is a proxy of ours, whose headers are believed."""
+    return _is_proxy(request, request.remote or "")
+
+
 def _is_proxy(request: web.Request, address: str) -> bool:
     return address in request.app[NODE].settings.trusted_proxies
 

@@ -36,10 +36,20 @@ def test_a_json_line_has_its_request_and_its_error(log: io.StringIO) -> None:
     try:
         raise ValueError("no\nway")
     except ValueError:
-        logging.getLogger("node.x").exception("failed", extra={"request": "r1"})
+        logging.getLogger("node.x").exception("failed", extra={"request_id": "r1"})
     said = json.loads(log.getvalue())
-    assert (said["level"], said["logger"], said["request"]) == ("error", "node.x", "r1")
+    assert (said["level"], said["logger"], said["request_id"]) == ("error", "node.x", "r1")
     assert "ValueError" in said["error"]
+
+
+def test_lines_say_to_what_they_belong(log: io.StringIO) -> None:
+    logs.set_up("info", "json", to=log)
+    with logs.about(request_id="r1"), logs.about(letter=7, host="peer.example"):
+        logging.getLogger("node.x").info("read")
+    logging.getLogger("node.x").info("outside")
+    inside, outside = map(json.loads, log.getvalue().splitlines())
+    assert (inside["request_id"], inside["letter"], inside["host"], inside["msg"]) == ("r1", 7, "peer.example", "read")
+    assert inside["ts"].endswith("Z") and not outside.keys() & set(logs.FIELDS)
 
 
 def test_the_values_of_a_statement_are_not_logged(log: io.StringIO) -> None:
