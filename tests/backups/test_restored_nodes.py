@@ -89,7 +89,7 @@ async def test_a_restored_node_sends_exactly_what_was_owed_signed_with_the_same_
     """REL-35, REL-37: the restored node and the one that went on send the same activities under the same ids."""
     file = await backed_up(full, tmp_path / "moot.tar")
     owed = owed_by(full)
-    assert len(owed) > 2, "the node owed something"
+    assert len(owed) >= 2, "the node owed something"
     before = len(world.letters)
     await full.settle()
     sent = said(world.letters[before:])
