@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -18,14 +19,17 @@ from node.settings import Settings
 ROOT = Path(__file__).parents[2]
 READY = "ready"
 SECONDS = 60.0
+# A node keeps its port through every restart: one that the kernel lends to connections may be taken in between.
+BELOW_THE_PASSING_ONES = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on now, and that no connection out of this machine will be given."""
+    for port in random.sample(BELOW_THE_PASSING_ONES, 100):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @dataclass
@@ -122,6 +126,15 @@ class Installation:
             process.send_signal(signal.SIGKILL)
         await process.wait()
         self.running.remove(process)
+
+    async def stop(self) -> None:
+        """SIGTERM for all that run, and their ends."""
+        for process in list(self.running):
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(SECONDS):
+                await process.wait()
+            self.running.remove(process)
 
     async def clean_up(self) -> None:
         for process in list(self.running):

@@ -111,6 +111,10 @@ class Ledger:
         async with _asked(installation.settings) as storage:
             self._before = {row.uri for row in (await storage.read(_find)).comments}
 
+    def forget(self) -> None:
+        """The node begins anew: nothing was there, and nobody is owed anything."""
+        self._before, self.followers = set(), {}
+
     def follows(self, follower: ScriptedActor) -> None:
         """Whoever follows the group, and has our Accept, is owed every comment from here on."""
         self.followers[follower.shared_inbox] = follower.host

@@ -22,8 +22,8 @@ from storage.schema import Account
 from storage.tokens import hashed
 from storage.work import Work
 from tests.equipment.processes import Installation
-from tests.faults.ledger import Ledger
-from tests.peers.scripted import ScriptedActor, ScriptedServer
+from tests.faults.ledger import Entry, Ledger
+from tests.peers.scripted import Document, ScriptedActor, ScriptedServer
 
 TRIES = 400
 LATER = {401, 429, 503}  # 401: the sender's key could not be fetched just now
@@ -85,25 +85,33 @@ class Member:
     async def write(self, uid: str | None = None, *, tries: int = TRIES, pause: float = PAUSE) -> bool:
         """Answers an item (else the opening), again until the form is taken; says whether it was."""
         token = new_token()
-        entry = self.ledger.form(token)
         fields = {"source": f"Something to say: {token}", "nonce": secrets.token_urlsafe(18), "do": "post"}
-        path = f"{self.installation.origin}/items/{uid or self.scene.uid}/reply"
+        path = f"/items/{uid or self.scene.uid}/reply"
+        return await self.post(path, fields, tries=tries, pause=pause, entry=self.ledger.form(token))
+
+    async def post(
+        self, path: str, fields: dict[str, str], *, tries: int = TRIES, pause: float = PAUSE, entry: Entry | None = None
+    ) -> bool:
+        """Sends a form until it is taken; says whether it was, which the ledger keeps if it has an entry for it."""
+        answers = entry.answers if entry is not None else []
         for _ in range(tries):
             try:
                 given = fields | {"csrf": await self._token()}
-                async with self._browser.post(path, data=given, allow_redirects=False) as response:
+                where = f"{self.installation.origin}{path}"
+                async with self._browser.post(where, data=given, allow_redirects=False) as response:
                     words = await response.text()
-                    status = response.status
+                    status, place = response.status, response.headers.get("Location", "")
             except LOST as error:
-                entry.answers.append(type(error).__name__)
+                answers.append(type(error).__name__)
                 await asyncio.sleep(pause)
                 continue
-            entry.answers.append(str(status))
-            if status == 303 and "/sign-in" not in response.headers["Location"]:
-                self.ledger.acknowledge(entry)
+            answers.append(str(status))
+            if 200 <= status < 400 and not place.startswith("/sign-in"):
+                if entry is not None:
+                    self.ledger.acknowledge(entry)
                 return True
             if "Traceback" in words or (status < 500 and status not in LATER):
-                self.ledger.complain(f"a form was answered {status} {response.headers.get('Location', '')}")
+                self.ledger.complain(f"the form of {path} was answered {status} {place}")
                 return False
             await asyncio.sleep(pause)
         return False
@@ -129,11 +137,11 @@ async def send(
 
 
 async def send_activity(
-    installation: Installation, ledger: Ledger, actor: ScriptedActor, activity: dict[str, object], *,
-    tries: int = TRIES, pause: float = PAUSE,
+    installation: Installation, ledger: Ledger, actor: ScriptedActor, activity: Document, *,
+    tries: int = TRIES, pause: float = PAUSE, entry: Entry | None = None,
 ) -> bool:  # fmt: skip
     """Any activity, sent as `send` does."""
-    entry = ledger.letter(actor, activity)
+    entry = entry or ledger.letter(actor, activity)
     for _ in range(tries):
         try:
             reply = await actor.post(f"{installation.origin}/inbox", activity)
@@ -153,8 +161,9 @@ async def send_activity(
 
 
 async def follow(installation: Installation, ledger: Ledger, follower: ScriptedActor, group: str) -> None:
-    """Somebody elsewhere follows the group; needs a node that serves, and is read by the next worker."""
+    """Somebody elsewhere follows the group, and hears that they do; needs a node that serves, with its worker."""
     assert await send_activity(installation, ledger, follower, follower.follow(group))
+    await follower.server.arrival(lambda request: request.url == follower.inbox and b"Accept" in request.body)
     ledger.follows(follower)
 
 

@@ -53,8 +53,9 @@ def test_the_names_read_from_the_source_are_those_that_run() -> None:
             except ImportError:
                 continue
             called = [getattr(there, name, None) for name in (function, f"_{function}")]
-            assert site.name in {failpoints.name_of(verb) for verb in called if inspect.isfunction(verb)}, site
-            checked += 1
+            run = {failpoints.name_of(verb) for verb in called if inspect.isfunction(verb)}
+            assert site.name in run or not run, site  # what is no function here is a command with a lambda in it
+            checked += len(run)
     assert checked > 80
 
 
