@@ -32,6 +32,7 @@ COMMANDS = {
     "followers": ("node.cli.people:followers", "Who follows a group or a person."),
     "alias": ("node.cli.moving:alias", "Say which account elsewhere is the same as one of ours."),
     "move": ("node.cli.moving:move", "Move a person or group to an account elsewhere."),
+    "doctor": ("node.cli.doctor:doctor", "Look whether all is well, inside and from outside."),
     "import": ("node.cli.imports:imports", "Bring in what was said elsewhere."),
     "mail": ("node.cli.mail:mail", "Mail that goes out: what waits, what failed, a test."),
     "federation": ("node.cli.blocks:federation", "Other servers: how they are, what waits, blocks."),
