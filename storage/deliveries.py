@@ -1,12 +1,28 @@
 """Deliveries: what we owe to other servers. A row is the promise, and goes only when it is kept or refused for good."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    CursorResult,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -17,6 +33,7 @@ from storage.work import Work
 
 LEASE = timedelta(seconds=60)  # of a host by one worker; a round of sending ends well within it
 ROUND = 16  # deliveries of one host at a time: what a crash may repeat
+AT_FIRST = 64  # names of waiting hosts in a look; more in the next one
 SUSPECT = 3  # tries; what failed so often goes behind the others, so that it cannot hold them up
 # Nothing waits longer than this: what claims to was written by a clock that had gone astray.
 ASTRAY = timedelta(days=2)
@@ -82,6 +99,7 @@ def enqueue(
     Said again under the same uri it is the same activity, and only new inboxes are added.
     """
     activity = activity_by_uri(work, uri)
+    new = activity is None
     if activity is None:
         activity = Activity(
             uri=uri, actor_id=actor_id, type=type, about=about, public=public, always=always,
@@ -89,18 +107,18 @@ def enqueue(
         )  # fmt: skip
         work.add(activity)
         work.flush()
-    address(work, activity.id, to, signer_id=signer_id or actor_id)
+    address(work, activity.id, to, signer_id=signer_id or actor_id, new=new)
     return activity.id
 
 
-def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int) -> int:
+def address(work: Work, activity_id: int, to: Iterable[Inbox], *, signer_id: int, new: bool = False) -> int:
     """Owes an activity to more inboxes, each once, in the wording of its host; says how many were new."""
     activity = work.get_one(Activity, activity_id)
     wanted = {inbox.inbox: inbox for inbox in to if _wording(activity, inbox) and not _is_ours(work, inbox)}
     states = hosts.states_of(work, {inbox.host for inbox in wanted.values()})
     barred = limits.suspended(work, {inbox.host for inbox in wanted.values()})
     even_dead = _even_to_the_dead(work, activity)
-    owed = set(work.scalars(select(Delivery.inbox).where(Delivery.activity_id == activity_id)))
+    owed = set() if new else set(work.scalars(select(Delivery.inbox).where(Delivery.activity_id == activity_id)))
     going = [
         inbox
         for url, inbox in sorted(wanted.items())
@@ -179,31 +197,20 @@ def reach(work: Work, actor_id: int, inboxes: Iterable[Inbox]) -> None:
 
 
 def claim_hosts(
-    work: Work, owner: str, *, limit: int, steady: bool | None = None, pace: timedelta = LEASE
+    work: Work, owner: str, *, limit: int, steady: bool | None = None, pace: timedelta = LEASE, after: str = ""
 ) -> list[Claim]:
-    """Leases up to so many hosts that have something to be sent, those that waited longest first.
+    """Leases up to so many hosts that have something to be sent, in a circle by name that begins behind `after`.
 
     `steady` asks for hosts that took what we sent last (True), for new and failing ones (False), or for any.
-    What may no longer be shown is thrown away here: a claim can be empty, and is to be settled all the same.
+    What may no longer be shown is given up here: a claim can be empty, and is to be settled all the same.
     """
-    if work.scalar(select(Delivery.id).where(Delivery.parked_at.is_(None)).limit(1)) is None:
-        return []  # most of the time; the look at each host below is not for nothing then
-    well = and_(Host.failures == 0, Host.last_success_at.is_not(None))
-    query = (
-        select(Host)
-        .where(
-            visibility.not_suspended(),
-            or_(Host.lease_owner.is_(None), _due(Host.lease_until, work)),
-            _due(Host.next_try_at, work),
-            exists(select(Delivery.id).where(Delivery.host == Host.host, _is_ready(work))),
-        )
-        .order_by(Host.lease_until.nulls_first(), Host.host)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Host)
-    )
-    if steady is not None:
-        query = query.where(well if steady else ~well)
-    leased = list(work.scalars(query.execution_options(populate_existing=True)))
+    leased: list[Host] = []
+    # A look at a few names is enough most of the time: however many hosts wait, a claim costs the same.
+    for names in _waiting(work, after):
+        which = {"hosts": names, "many": limit - len(leased), **_clock(work)}
+        leased += work.scalars(_FREE[steady], which, execution_options={"populate_existing": True})
+        if len(leased) >= limit:
+            break
     if not leased:
         return []
     for host in leased:
@@ -216,6 +223,25 @@ def claim_hosts(
         )
         for host in leased
     ]  # fmt: skip
+
+
+def _waiting(work: Work, after: str) -> Iterator[list[str]]:
+    """The names of hosts that something waits for, more at a time the longer one asks: behind `after`, then the rest.
+
+    One look into the index for each host: DISTINCT would read the whole queue.
+    """
+    for begin, end in ((after, None), ("", after)) if after else (("", None),):
+        last, many = begin, AT_FIRST
+        while names := _names(work, last, end, many):
+            yield names
+            if len(names) < many:
+                break
+            last, many = names[-1], many * 4
+
+
+def _names(work: Work, after: str, until: str | None, limit: int) -> list[str]:
+    names = work.scalars(_NAMES, {"after": after, "many": limit})
+    return [name for name in names if name is not None and (until is None or name <= until)]
 
 
 def take_over(work: Work, is_dead: Callable[[str], bool]) -> int:
@@ -235,42 +261,20 @@ def release(work: Work, owner: str) -> None:
     )
 
 
-def _due(column: InstrumentedAttribute[datetime | None], work: Work) -> ColumnElement[bool]:
-    return or_(column.is_(None), column <= work.now, column > work.now + ASTRAY)
-
-
-def _is_ready(work: Work) -> ColumnElement[bool]:
-    """Neither parked nor to be tried later, and nothing older waits for the same inbox about the same object."""
-    older = aliased(Delivery)
-    waits = exists(
-        select(older.id).where(
-            older.inbox == Delivery.inbox,
-            older.about == Delivery.about,
-            older.id < Delivery.id,
-            older.parked_at.is_(None),
-        )
-    )
-    return and_(Delivery.parked_at.is_(None), _due(Delivery.next_try_at, work), ~waits)
+def _clock(work: Work) -> dict[str, datetime]:
+    return {"now": work.now, "astray": work.now + ASTRAY}
 
 
 def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
-    turn = func.row_number().over(partition_by=Delivery.host, order_by=(Delivery.attempts >= SUSPECT, Delivery.id))
-    ranked = (
-        select(Delivery.id, turn.label("turn"))
-        .where(Delivery.host.in_([host.host for host in leased]), _is_ready(work))
-        .subquery()
-    )
-    rows = work.execute(
-        select(
-            Delivery.id, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.about, Delivery.dialect,
-            Delivery.signer_id, Delivery.attempts,
-        )
-        .join(ranked, ranked.c.id == Delivery.id)
-        .where(ranked.c.turn <= ROUND)
-        .order_by(ranked.c.turn)
-    ).all()  # fmt: skip
-    found = select(Activity).where(Activity.id.in_({row.activity_id for row in rows}))
-    activities = {activity.id: activity for activity in work.scalars(found)}
+    found: dict[str, Any] = {"hosts": [host.host for host in leased], **_clock(work)}
+    turns: Counter[str] = Counter()
+    rows = []
+    for row in sorted(work.execute(_READY, found), key=lambda row: (row.attempts >= SUSPECT, row.id)):
+        turns[row.host] += 1
+        if turns[row.host] <= ROUND:
+            rows.append(row)
+    said = select(Activity).where(Activity.id.in_({row.activity_id for row in rows}))
+    activities = {activity.id: activity for activity in work.scalars(said)}
     hidden = {activity.id for activity in activities.values() if not _may_go(work, activity)}
     paced = {host.host for host in leased if host.dialect == "discourse"}
     ready: dict[str, list[Ready]] = {}
@@ -300,3 +304,75 @@ def _may_go(work: Work, activity: Activity) -> bool:
         return threads.is_visible(work, comment.id, None)
     subject = work.scalars(select(Actor).where(Actor.uri == activity.about)).one_or_none()
     return subject is None or (subject.state == "active" and visibility.is_shown(work, subject))
+
+
+# ------------------------------------------------------------------ the questions of a claim
+# Put together once: to put one together costs more than to ask it.
+
+
+def _due(column: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
+    return or_(column.is_(None), column <= bindparam("now"), column > bindparam("astray"))
+
+
+def _is_ready(one: type[Delivery]) -> ColumnElement[bool]:
+    """Neither parked nor to be tried later, and nothing older waits for the same inbox about the same object."""
+    older = aliased(Delivery)
+    waits = exists(
+        select(older.id).where(
+            older.inbox == one.inbox,
+            older.about == one.about,
+            older.id < one.id,
+            older.parked_at.is_(None),
+        )
+    )
+    return and_(one.parked_at.is_(None), _due(one.next_try_at), ~waits)
+
+
+def _names_that_wait() -> Select[Any]:
+    """One look into the index for each host, in order."""
+    waits = Delivery.parked_at.is_(None)
+    first = select(func.min(Delivery.host).label("host")).where(waits, Delivery.host > bindparam("after"))
+    found = first.cte("found", recursive=True)
+    following = select(func.min(Delivery.host)).where(waits, Delivery.host > found.c.host).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.host.is_not(None)))
+    return select(found.c.host).limit(bindparam("many"))
+
+
+def _free_hosts(*states: ColumnElement[bool]) -> Select[Any]:
+    """Which of the named hosts are free, due, and have something ready; those that waited longest first."""
+    return (
+        select(Host)
+        .where(
+            Host.host.in_(bindparam("hosts", expanding=True)),
+            visibility.not_suspended(),
+            or_(Host.lease_owner.is_(None), _due(Host.lease_until)),
+            _due(Host.next_try_at),
+            exists(select(Delivery.id).where(Delivery.host == Host.host, _is_ready(Delivery))),
+            *states,
+        )
+        .order_by(Host.lease_until.nulls_first(), Host.host)
+        .limit(bindparam("many"))
+        .with_for_update(skip_locked=True, of=Host)
+    )
+
+
+def _first_of_each() -> CompoundSelect[Any]:
+    """Of each host its first ROUND, and as many suspect ones, by an index of their own: neither reads the whole queue."""
+    one = aliased(Delivery)
+    first = select(one.id).where(one.host == Host.host, _is_ready(one)).order_by(one.id).limit(ROUND)
+    fresh = first.where(one.attempts < SUSPECT)
+    suspect = first.where(one.attempts >= literal_column(str(SUSPECT)))
+    suspect = suspect.with_hint(one, "INDEXED BY ix_deliveries_suspect", "sqlite")
+    rows = select(
+        Delivery.id, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.dialect, Delivery.signer_id,
+        Delivery.attempts, Delivery.about,
+    ).where(Host.host.in_(bindparam("hosts", expanding=True)))  # fmt: skip
+    return union_all(
+        *(rows.join(Host, Delivery.id.in_(some.correlate(Host).scalar_subquery())) for some in (fresh, suspect))
+    )
+
+
+_WELL = and_(Host.failures == 0, Host.last_success_at.is_not(None))
+_NAMES = _names_that_wait()
+_FREE = {None: _free_hosts(), True: _free_hosts(_WELL), False: _free_hosts(~_WELL)}
+_READY = _first_of_each()

@@ -1,6 +1,7 @@
 """Threads and comments from other servers: what they say is gathered over the network, then received in one go."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from federation.activities import Activity
 from federation.addresses import authority, same_origin
@@ -41,9 +42,12 @@ async def gather(node: Node, received: Received, budget: Budget) -> Gathered:
     """The post that a Create or Update is about, believed only from its own author, with its missing parents."""
     activity = received.activity
     said = await read_post(await _believed(node, activity, budget))
-    if said.is_vote or not said.public or said.in_reply_to is None or await node.storage.read(_is_here, said.uri):
+    if said.is_vote or not said.public or said.in_reply_to is None:
         return Gathered(said)
-    if not await node.storage.read(_concerns_us, said):
+    place = await node.storage.read(_place_of, said)
+    if place in ("here", "below"):
+        return Gathered(said)
+    if place == "elsewhere":
         if await node.storage.read(following.is_wanted, said.author):
             return Gathered(said)
         raise Refused("it answers nothing that is here, and names nobody of ours")
@@ -97,6 +101,15 @@ async def gather_parents(node: Node, said: Said, budget: Budget) -> Gathered:
 
 
 # ------------------------------------------------------------------ questions before
+
+
+def _place_of(work: Work, said: Said) -> Literal["here", "below", "near", "elsewhere"]:
+    """Whether it is here, answers what is here, or concerns us otherwise; in one question, for most of them do."""
+    if _is_here(work, said.uri):
+        return "here"
+    if said.in_reply_to is not None and _is_here(work, said.in_reply_to):
+        return "below"
+    return "near" if _concerns_us(work, said) else "elsewhere"
 
 
 def _concerns_us(work: Work, said: Said) -> bool:

@@ -65,9 +65,9 @@ def new_item(
 ) -> Comment:
     """Something new that is said, at the next number."""
     number = imported.number if imported else None
-    comment = place(work, thread, parent, state="visible", uri=uri, uid=uid, number=number)
+    comment = _row(work, thread, parent, state="visible", uri=uri, uid=uid, number=number)
     comment.author_id = author.id
-    take_words(work, comment, words, elsewhere)
+    _say(work, comment, words, elsewhere)
     said = elsewhere.published if elsewhere and elsewhere.published else work.now
     comment.published_at = imported.said_at if imported else _between(parent, said, work.now)
     if imported is not None:
@@ -75,6 +75,12 @@ def new_item(
     else:
         comment.edited_at = edited_at(work, elsewhere)
     _count(work, thread, comment, parent)
+    work.add(comment)
+    work.flush()  # once, when all of it is known
+    if words.hashtags:
+        tags.set(work, comment.id, words.hashtags)
+    if parent is not None:
+        items.count_reply(work, parent.id)
     return comment
 
 
@@ -98,6 +104,7 @@ def fill(
     hole.arrived_at = work.now
     hole.version += 1
     _count(work, thread, hole, parent)
+    items.count_reply(work, parent.id)
     return hole
 
 
@@ -113,6 +120,23 @@ def place(
     reason: str | None = None,
 ) -> Comment:
     """A row at the next number, with its path under the parent's."""
+    comment = _row(work, thread, parent, state=state, uri=uri, uid=uid, number=number, reason=reason)
+    work.add(comment)
+    work.flush()
+    return comment
+
+
+def _row(
+    work: Work,
+    thread: Thread,
+    parent: Comment | None,
+    *,
+    state: str,
+    uri: str,
+    uid: str | None = None,
+    number: int | None = None,
+    reason: str | None = None,
+) -> Comment:
     if number is None or number < thread.next_number:
         number = thread.next_number
     thread.next_number = number + 1
@@ -120,7 +144,8 @@ def place(
         path, depth = threads.segment(number), 0
     else:
         path, depth = path_below(parent.path if parent.number else "", parent.depth, number)
-    comment = Comment(
+    thread.version += 1
+    return Comment(
         uid=uid or work.mint(),
         uri=uri,
         thread_id=thread.id,
@@ -133,10 +158,6 @@ def place(
         published_at=work.now,
         arrived_at=work.now,
     )
-    work.add(comment)
-    thread.version += 1
-    work.flush()
-    return comment
 
 
 def path_below(path: str, depth: int, number: int) -> tuple[str, int]:
@@ -148,10 +169,14 @@ def path_below(path: str, depth: int, number: int) -> tuple[str, int]:
 
 def take_words(work: Work, comment: Comment, words: text.Words, elsewhere: Elsewhere | None) -> None:
     """Has the item say these words, and nothing of what it said before."""
+    _say(work, comment, words, elsewhere)
+    tags.set(work, comment.id, words.hashtags)
+
+
+def _say(work: Work, comment: Comment, words: text.Words, elsewhere: Elsewhere | None) -> None:
     comment.source, comment.source_type = words.source, words.source_type
     comment.html, comment.wire, comment.language = words.html, words.wire, words.language
     comment.tags = list(words.hashtags)
-    tags.set(work, comment.id, words.hashtags)
     comment.kind = "question" if elsewhere and elsewhere.question else "note"
     if elsewhere is not None:
         comment.summary, comment.sensitive, comment.question = (
@@ -203,7 +228,5 @@ def _between(parent: Comment | None, said: datetime, now: datetime) -> datetime:
 
 def _count(work: Work, thread: Thread, comment: Comment, parent: Comment | None) -> None:
     thread.last_activity_at = max(thread.last_activity_at, min(comment.published_at, work.now))
-    if parent is None:
-        return
-    thread.comments_count += 1
-    items.count_reply(work, parent.id)
+    if parent is not None:
+        thread.comments_count += 1
