@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from storage.work import Storage
 AT_ONCE = 500  # rows held in memory
 NOT_ROWS = {"alembic_version"}  # the revision, which is said beside the rows
 LARGEST_SUM = 1 << 256
+LOOKS, PAUSE = 20, 0.1  # seconds: PostgreSQL takes a moment to see that a process has gone
 
 # What the rest of a node waits for, by a name that people read; columns that were there from the first release on.
 WAITING = {
@@ -255,31 +257,34 @@ def _damaged_pages(connection: Connection) -> list[str]:
     return [] if said == ["ok"] else said
 
 
-def others_at_work(storage: Storage) -> int:
-    """How many other processes have the database open; on SQLite 1 stands for any number."""
+def others_at_work(storage: Storage) -> bool:
+    """Whether somebody else has the database open; a process that ended a moment ago does not count."""
     if storage.sqlite:
-        return 0 if _alone(storage) else 1
+        return not _alone(storage)
     with storage.connect() as connection:
-        return int(
-            connection.exec_driver_sql(
-                "SELECT count(DISTINCT coalesce(client_addr::text, '') || application_name || pid) "
-                "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-                "AND backend_type = 'client backend'"
+        for _ in range(LOOKS):
+            others = connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             ).scalar_one()
-        )
+            connection.rollback()  # the next look sees anew
+            if not others:
+                return False
+            time.sleep(PAUSE)
+    return True
 
 
 def _alone(storage: Storage) -> bool:
     """Leaving the write-ahead log needs the file to oneself, which proves that nobody else has it open."""
+    storage._reading.dispose()  # what we had open ourselves
     with storage._writing.connect() as connection:
         driver = cast(Any, connection.connection.driver_connection)
         driver.execute("PRAGMA busy_timeout=200")
         try:
             alone: bool = driver.execute("PRAGMA journal_mode=DELETE").fetchone()[0] == "delete"
         except driver.OperationalError:
-            return False
-        finally:
-            connection.invalidate()  # the next connection sets its pragmas anew, and the log with them
+            alone = False
+        connection.invalidate()  # the next connection sets its pragmas anew, and the log with them
     return alone
 
 

@@ -7,10 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from node import settings
-from node.cli import COMMANDS
+from node.cli import COMMANDS, folkmoot
 from tests.equipment.processes import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -79,3 +80,18 @@ def test_every_setting_in_deploy_exists() -> None:
     for file in DEPLOY.iterdir():
         found = set(re.findall(r"FOLKMOOT_[A-Z_]+", file.read_text()))
         assert found <= known, f"{file.name}: {found - known}"
+
+
+PAGES = [ROOT / "README.md", ROOT / "docs/install.md", ROOT / "docs/troubleshooting.md", *sorted(DEPLOY.iterdir())]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_told_exists(page: Path) -> None:
+    """Whoever is in trouble copies a command from a page; it must be there."""
+    said = re.findall(r"(?:^|`|u folkmoot |exec node )folkmoot ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
+    for name, verb in said:
+        assert name in COMMANDS, f"there is no command {name}"
+        command = folkmoot.get_command(click.Context(folkmoot), name)
+        if isinstance(command, click.Group) and verb:
+            assert verb in command.commands, f"there is no command {name} {verb}"
+    assert said or page.parent == DEPLOY
