@@ -10,7 +10,7 @@ from typing import Protocol
 from federation.activities import Activity, parse_json, serialise, urls
 from federation.addresses import authority, same_origin
 from federation.documents import Document, address
-from federation.errors import Gone, Ignored, Malformed, Refused, TooLarge, UnsupportedType, Unverified
+from federation.errors import Blocked, Gone, Ignored, Malformed, Refused, TooLarge, UnsupportedType, Unverified
 from federation.signatures import Claim, PublicKey, Request, claimed_host, read_claim, verify
 
 LARGEST = 1024 * 1024  # Mastodon's limit too
@@ -82,6 +82,19 @@ async def open_letter(
     return _received(activity, key.owner, key.id, request.body)
 
 
+async def prove_asker(
+    request: Request, find_key: FindKey, *, now: datetime, is_blocked: Callable[[str], bool]
+) -> str:
+    """Who signed a question, proved: the actor whose key it is; raises a FederationError for everybody else."""
+    sender = claimed_host(request.headers)
+    if sender is not None and is_blocked(sender):
+        raise Blocked("this server is blocked")
+    claim = read_claim(request, now=now)
+    if is_blocked(authority(claim.key_id)):
+        raise Blocked("this server is blocked")
+    return (await _prove(claim, find_key)).owner
+
+
 def reopen(body: bytes, signer: str, key_id: str) -> Received:
     """A letter that `open_letter` has opened before and that was stored since, with what was proved then."""
     return _received(Activity.parse(parse_json(body)), signer, key_id, body)
@@ -145,6 +158,8 @@ async def _prove(claim: Claim, find_key: FindKey) -> PublicKey:
 async def _key(claim: Claim, find_key: FindKey, *, failed: PublicKey | None) -> PublicKey:
     try:
         return await find_key(claim.key_id, failed=failed)
+    except Blocked:
+        raise
     except (Gone, Refused, Malformed):
         raise Unverified("the key cannot be had") from None
 

@@ -7,11 +7,13 @@ from typing import Protocol
 from aiohttp import web
 
 from federation.client import Client
+from node.forum.block_lists import Fetched
 from node.forum.remarks import Elsewhere
 from node.live import Live
 from node.passwords import Passwords
 from node.sealing import Sealing
 from node.settings import Settings
+from storage.block_lists import Change
 from storage.work import Storage
 
 
@@ -32,6 +34,14 @@ class Network(Protocol):
 
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
+        ...
+
+    async def fetch_list(self, url: str) -> Fetched:
+        """The list of limited servers at an address; raises Invalid in words a person may read."""
+        ...
+
+    async def update_list(self, list_id: int, by_id: int) -> list[Change] | None:
+        """Reads a list again: what changed by it, or None where it is as it was; raises Invalid like `fetch_list`."""
         ...
 
     async def links_back(self, url: str, to: str) -> bool:

@@ -170,3 +170,11 @@ def _said(work: Work, hosts: Mapping[str, object]) -> dict[str, int]:
         )
         found |= {host: count for host, count in work.execute(query)}
     return found
+
+
+def at_stake(work: Work, host: str) -> Change:
+    """Who has to do with one server, itself and not what is below it."""
+    now = limits.kind_of(work, host)
+    one = {host: None}
+    followed, followers = _follows(work, one, ours_follow=True), _follows(work, one, ours_follow=False)
+    return Change(host, now, now, followed.get(host, 0), followers.get(host, 0), _said(work, one).get(host, 0))

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 
 from federation.addresses import canonical
 from federation.budget import Budget
 from federation.errors import FederationError
 from node.forum import block_lists as rules
-from node.forum.block_lists import Read
+from node.forum.block_lists import Fetched, Read
 from node.forum.errors import Invalid, Refusal
 from node.node import Node
 from storage import block_lists
@@ -19,15 +18,6 @@ log = logging.getLogger(__name__)
 
 FETCHES = 4  # the file, and three redirects
 ETAG = 300  # characters; a longer one is not worth keeping
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A list as its address has it now."""
-
-    url: str
-    read: Read
-    etag: str | None
 
 
 async def fetch(node: Node, url: str) -> Fetched:

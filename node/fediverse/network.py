@@ -7,10 +7,12 @@ from federation import backlinks
 from federation.budget import Budget
 from federation.discovery import Intent
 from federation.errors import FederationError, Unreachable
-from node.fediverse import moving, people, remarks, threads
+from node.fediverse import block_lists, moving, people, remarks, threads
+from node.forum.block_lists import Fetched
 from node.forum.errors import NotFound
 from node.forum.remarks import Elsewhere
 from node.node import Node
+from storage.block_lists import Change
 
 # Our words for what a visitor wants, and those of FEP-3b86: answering and voting begin at the object itself.
 INTENTS: dict[str, Intent] = {"follow": "Follow", "like": "Like", "reply": "Object", "vote": "Object"}
@@ -39,6 +41,14 @@ class Fediverse:
     async def fetch_missing(self, thread_id: int) -> int:
         """Fetches the holes of a thread, within a budget, and says how many were filled."""
         return await threads.fetch_missing(self._node, thread_id)
+
+    async def fetch_list(self, url: str) -> Fetched:
+        """The list of limited servers at an address; raises Invalid in words a person may read."""
+        return await block_lists.fetch(self._node, url)
+
+    async def update_list(self, list_id: int, by_id: int) -> list[Change] | None:
+        """Reads a list again: what changed by it, or None where it is as it was; raises Invalid like `fetch_list`."""
+        return await block_lists.update(self._node, list_id, by_id=by_id)
 
     async def links_back(self, url: str, to: str) -> bool:
         """Whether the page at `url` says with `rel=me` that it is of the same person as the page `to`."""

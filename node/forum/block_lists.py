@@ -49,6 +49,15 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """A list as its address has it now."""
+
+    url: str
+    read: Read
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What would follow from a list."""
 

@@ -12,7 +12,7 @@ from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, forms, look, session
 from node.web.look import Head
-from storage import followed_posts, follows, pages, people
+from storage import followed_posts, follows, limits, pages, people
 from storage.followed_posts import Listed
 from storage.pages import Said
 from storage.people import Person
@@ -34,6 +34,7 @@ class RemotePage:
     by_hand: bool  # they let followers in one by one
     said: tuple[Said, ...]  # in threads here
     posts: tuple[Listed, ...]  # elsewhere, for whoever follows
+    silenced: bool = False  # their server is, and the viewer does not follow them
 
 
 async def show_remote(request: web.Request) -> web.StreamResponse:
@@ -48,7 +49,8 @@ async def show_remote(request: web.Request) -> web.StreamResponse:
 def show(request: web.Request, found: RemotePage, *, error: str = "", status: int = 200) -> web.Response:
     """The page about them."""
     head = Head(title=found.person.name, path=addresses.person_path(found.person), indexed=False)
-    return look.page(request, "remote_person.html", head, status=status, page=found, error=error)
+    covered = found.silenced and not request.query.get("anyway")
+    return look.page(request, "remote_person.html", head, status=status, page=found, error=error, covered=covered)
 
 
 async def follow(request: web.Request) -> web.StreamResponse:
@@ -114,6 +116,7 @@ def page_of(work: Work, actor: Actor, *, viewer: int | None) -> RemotePage:
         actor.manually_approves,
         tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST)),
         tuple(posts),
+        limits.silences(work, actor) and (followed is None or followed.state != "accepted"),
     )
 
 

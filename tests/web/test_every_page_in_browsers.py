@@ -32,6 +32,7 @@ HOUR = timedelta(hours=1)
 # What a browser gets that is no page of ours: files, data, a stream, a piece of a page; and what only leads on.
 NO_PAGES = {
     "GET /robots.txt",
+    "GET /admin/limits.csv",
     "GET /.well-known/security.txt",
     "GET /favicon.ico",
     "GET /static/{name}",

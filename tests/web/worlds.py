@@ -13,6 +13,8 @@ from sqlalchemy import text
 from node.forum.errors import NotFound
 from storage.schema import (
     Actor,
+    BlockList,
+    BlockListEntry,
     Comment,
     Follow,
     FollowedPost,
@@ -219,7 +221,10 @@ def _finish_common(work: Work, people: dict[str, int], remote: int) -> dict[str,
     passkey = Passkey(
         actor_id=people["author"], credential="x" * 20, public_key=b"x", sign_count=0, name="Key", created_at=THEN
     )
-    work.add_all([post, remark, sign_up, node_report, passkey])
+    block_list = BlockList(name="A list", limit="as listed", added_at=THEN, read_at=THEN)
+    work.add_all([post, remark, sign_up, node_report, passkey, block_list])
+    work.flush()
+    work.add(BlockListEntry(list_id=block_list.id, host="listed.example", limit="silence", why="Advertising."))
     work.add(Follow(follower_id=people["member"], target_id=remote, state="accepted", created_at=THEN))
     work.flush()
     return {
@@ -228,6 +233,7 @@ def _finish_common(work: Work, people: dict[str, int], remote: int) -> dict[str,
         "sign_up": str(sign_up.id),
         "node_report": str(node_report.id),
         "passkey": str(passkey.id),
+        "block_list": str(block_list.id),
         "nothing": ABSENT_SECRET,
     }
 
