@@ -15,7 +15,7 @@ from node.forum import threads as forum
 from node.forum.rights import Rights
 from node.languages import gettext as _
 from node.node import NODE
-from node.web import addresses, audiences, errors, look, memory, session, tree
+from node.web import addresses, audiences, errors, fragments, look, memory, session, tree
 from node.web.look import Head
 from storage import audience, groups, pages, readings, threads
 from storage import drafts as stored_drafts
@@ -301,6 +301,7 @@ def render(request: web.Request, found: Found, wanted: Wanted, *, status: int = 
         **values_of(request, found),
         branches=(tree.grow if page.view == "tree" else tree.by_time)(page.items),
         below=tree.below,
+        fragment=fragments.shown_to(request, path, locked=page.locked),
         fetched=_fetched(request),
         marked=number_in(request, "marked"),
         came=number_in(request, "came"),
@@ -352,6 +353,7 @@ def _head(page: ThreadPage, path: str, after: int | None, authority: str) -> Hea
         language=page.language,
         hue=page.group.hue,
         indexed=page.opening.state == "visible" and not page.private and page.group.privacy != "secret",
+        hidden=page.private or page.group.privacy == "secret",
     )
 
 

@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from node import languages
 from node.node import NODE
 from node.web import forms, look, session
+from node.web.fragments import FRAGMENTS, Fragments
 from storage import versions
 from storage.pages import ThreadPage
 from storage.work import Work
@@ -67,6 +68,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self.fragments = Fragments()
 
     @property
     def middleware(self) -> Middleware:
@@ -93,6 +95,7 @@ class Memory:
                 self._kept[key] = replace(kept, state=state)
                 self._kept.move_to_end(key)
                 return _again(request, kept)
+        request[FRAGMENTS] = self.fragments
         response = await handler(request)
         self._keep(request, key, response, state)
         return response

@@ -152,15 +152,12 @@ class Stage:
 
     @asynccontextmanager
     async def running(self, installation: Installation, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A process of the node's; what it says is read, so that it never waits to be heard."""
+        """A process of the node's."""
         process = await installation.start(*command)
-        assert process.stdout is not None
-        hearing = asyncio.create_task(process.stdout.read())
         try:
             yield process
         finally:
             await installation.kill(process)
-            await hearing
 
     @asynccontextmanager
     async def beside(self, module: str, *given: object) -> AsyncIterator[asyncio.subprocess.Process]:

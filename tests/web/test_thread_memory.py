@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from node.forum import threads as forum
 from node.forum import upkeep
-from node.web import memory
+from node.web import fragments, memory
 from storage import people, threads, visibility
 from storage.schema import Actor, Fact, Group, Membership, Thread
 
@@ -158,3 +158,55 @@ async def test_memory_is_bounded(moot: Any, scene: Any, monkeypatch: pytest.Monk
     for number in range(5):
         await moot.get(f"{scene.path}?odd={number}")
     assert (await moot.get(scene.path)).status == 200
+
+
+@pytest.fixture
+def kept_items(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The markup of items that is kept, by what it is kept under."""
+    made: list[Any] = []
+    make = fragments.Fragments.__init__
+
+    def remember(self: fragments.Fragments) -> None:
+        make(self)
+        made.append(self._kept)
+
+    monkeypatch.setattr(fragments.Fragments, "__init__", remember)
+    return made
+
+
+async def test_a_page_with_something_new_is_made_of_the_items_that_were_there(
+    kept_items: list[Any], moot: Any, scene: Any
+) -> None:
+    """And of none that looks otherwise now: an edit, another name, a removal and a reaction are another item."""
+    [kept] = kept_items
+    for number in range(5):
+        await moot.say(scene.thread, scene.liam, f"Number {number}.")
+    first = (await moot.page(scene.path)).text()
+    assert len(kept) == 6
+    await moot.say(scene.thread, scene.liam, "One more.")
+    again = (await moot.page(scene.path)).text()
+    assert len(kept) == 7 and "One more." in again and "One more." not in first
+    await moot.page(f"{scene.path}?view=flat")
+    assert len(kept) == 7  # each says of itself the same there
+
+    def rename(work: Any) -> None:
+        people.by_id(work, scene.liam).display_name = "Liam M."
+        people.touch(work, scene.liam)
+
+    await moot.storage.write(rename)
+    renamed = (await moot.page(scene.path)).text()
+    assert "Liam M." in renamed and "Liam Moran" not in renamed
+    liam = await moot.sign_in(scene.liam)
+    before = len(kept)
+    await liam.page(scene.path)
+    assert len(kept) == before  # nobody who is signed in leaves anything there
+
+
+async def test_what_is_kept_of_items_is_bounded(
+    kept_items: list[Any], moot: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fragments, "KEPT", 3)
+    for number in range(5):
+        await moot.say(scene.thread, scene.liam, f"Number {number}.")
+    await moot.page(scene.path)
+    assert len(kept_items[-1]) == 3
