@@ -10,10 +10,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # What marks a text: gettext's own names, and the refusals of rules.
 TEXTS = -k _ -k gettext -k ngettext:1,2 -k pgettext:1c,2 -k npgettext:1c,2,3 -k NotAllowed -k Invalid -k NotFound
 
-.PHONY: help run demo test attack lint format messages clean
+.PHONY: help run demo test attack security-table bench lint format messages clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(VENV)/.installed ## Run a node on this machine
 	$(BIN)/folkmoot run
@@ -26,6 +26,12 @@ test: $(VENV)/.installed-test ## Run the tests; those that need Chromium or Fedi
 
 attack: $(VENV)/.installed-test ## Play a corpus of attacks: make attack CORPUS=tests/attack/corpus.json
 	$(BIN)/python -m tests.attack.play $(CORPUS) $(ARGS)
+
+security-table: $(VENV)/.installed-test ## Bring the table of docs/security.md up to date
+	FOLKMOOT_WRITE=1 $(BIN)/python -m pytest -q -n 0 tests/test_security_md.py
+
+bench: $(VENV)/.installed-test ## Measure speed beside this machine's limits: make bench ARGS="--only inbox"
+	$(BIN)/python -m tests.bench.run $(ARGS)
 
 lint: $(VENV)/.installed-test ## Check style and types
 	$(BIN)/ruff check .
