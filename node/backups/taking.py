@@ -18,6 +18,9 @@ from storage.work import Storage
 Say = Callable[[str], None]
 
 
+MARK = "last-backup"  # touched in the data folder when a backup was made: the doctor asks how old it is
+
+
 def take(
     chosen: Settings,
     file: Path,

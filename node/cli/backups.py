@@ -75,6 +75,7 @@ def backup(
             if not folder.is_dir():
                 raise Trouble(f"there is no folder {folder}")
         manifest = taking.take(chosen, file, settings_file=source, locks=locks, say=_progress(console))
+        (chosen.data / taking.MARK).touch()
         gone = taking.keep_newest(folder, chosen, keep) if keep is not None else []
     left_out = taking.from_variables(chosen, source)
     if left_out:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from node.app import Parts
+from node.backups.taking import MARK
 from node.doctor.findings import Check, Ill
 from node.fediverse.keys import FILE as SECRET_FILE
 from storage import accounts, ledger, mails, queues, soundness
@@ -16,7 +17,6 @@ from storage.work import Work
 LITTLE, SCARCE = 1024**3, 64 * 1024**2  # bytes free: to think about, and to act on
 WAITS = timedelta(hours=1)  # a letter or mail; deliveries may wait for a server that is away
 STALE_BACKUP = timedelta(days=7)
-BACKUP_MARK = "last-backup"  # a file in the data folder that whoever makes backups touches
 
 
 async def disk(parts: Parts) -> str:
@@ -128,7 +128,7 @@ def _has_admin(work: Work) -> bool:
 
 async def backup(parts: Parts) -> str:
     """A backup was made lately, where whoever makes them leaves a mark."""
-    mark = parts.node.settings.data / BACKUP_MARK
+    mark = parts.node.settings.data / MARK
     if not mark.exists():
         return f"unknown: nothing leaves {mark} when a backup is made"
     age = timedelta(seconds=max(parts.node.storage.now().timestamp() - mark.stat().st_mtime, 0))

@@ -8,6 +8,7 @@ from collections import deque
 
 from federation.claims import Scheme
 from federation.client import Outcome
+from node import logs
 from node.fediverse import leases
 from node.fediverse.crew import Crew, pause
 from node.fediverse.keys import Keyring
@@ -44,6 +45,7 @@ class Sender:
         self._owner = leases.owner()
         self._crews = {True: Crew(STEADY_HOSTS), False: Crew(UNSURE_HOSTS)}
         self._looked = {True: float("-inf"), False: float("-inf")}
+        self._last_hosts = {True: "", False: ""}  # hosts have their turn in a circle
         self._stopping = False
         self._rounds: list[Round] = []  # sent, not yet written down
         self._settling = asyncio.Lock()
@@ -96,7 +98,13 @@ class Sender:
         return began
 
     async def _claim(self, steady: bool, limit: int) -> list[Claim]:
-        return await self._node.storage.write(deliveries.claim_hosts, self._owner, limit=limit, steady=steady)
+        after = self._last_hosts[steady]
+        claims = await self._node.storage.write(
+            deliveries.claim_hosts, self._owner, limit=limit, steady=steady, after=after
+        )
+        if claims:
+            self._last_hosts[steady] = max((claim.host for claim in claims), key=lambda host: (host <= after, host))
+        return claims
 
     async def _drain(self) -> None:
         self._stopping = True
@@ -109,7 +117,8 @@ class Sender:
 
     async def _serve(self, claim: Claim) -> None:
         """One round with one host: sends what is ready, and has it written down."""
-        results = await self._send_round(claim)
+        with logs.about(host=claim.host):
+            results = await self._send_round(claim)
         self._rounds.append(Round(claim.host, claim.token, tuple(results)))
         await self._settle()
 
@@ -158,7 +167,8 @@ class Sender:
         except StorageUnavailable:
             return Result(ready.id, None, "crowded")
         except Exception:  # the worker's try-later: a delivery that breaks us must not break the others
-            log.exception("delivery %d of %s failed here (fault %s)", ready.id, ready.uri, secrets.token_hex(4))
+            with logs.about(delivery=ready.id):
+                log.exception("delivery %d of %s failed here (fault %s)", ready.id, ready.uri, secrets.token_hex(4))
             return Result(ready.id, None, "fault")
         return _result(ready, outcome, round((time.monotonic() - began) * 1000))
 

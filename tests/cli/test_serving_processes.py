@@ -8,6 +8,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ async def test_the_web_and_a_worker_run_apart(installation: Installation) -> Non
         process.send_signal(signal.SIGINT)
     async with asyncio.timeout(30):
         assert [await process.wait() for process in (web, worker)] == [0, 0]
+
+
+async def test_a_worker_is_watched_on_an_address_of_its_own(installation: Installation) -> None:
+    own = f"127.0.0.1:{free_port()}"
+    installation.settings = replace(installation.settings, metrics_listen=own)
+    worker = await installation.start("worker")
+    for path in ("livez", "readyz", "metrics"):
+        assert await status_of(f"http://{own}/{path}") == 200
+    await installation.kill(worker)
 
 
 async def test_a_port_in_use_is_one_line_and_status_1(installation: Installation) -> None:

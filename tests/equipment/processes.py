@@ -153,6 +153,7 @@ class Installation:
                 "FOLKMOOT_LISTEN": settings.listen,
                 "FOLKMOOT_DEVELOPMENT": "true",
                 "FOLKMOOT_DEV_PEERS": ",".join(sorted(settings.dev_peers)),
+                "FOLKMOOT_METRICS_LISTEN": settings.metrics_listen,
             }
             | ({"FOLKMOOT_FAILPOINT": self.failpoint} if self.failpoint else {})
         )

@@ -18,6 +18,7 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from node.app import Parts
+from node.backups.taking import MARK
 from node.cli import folkmoot
 from node.doctor import inside, outside
 from node.doctor.findings import Check, Finding, examine
@@ -174,7 +175,7 @@ async def test_a_secret_that_others_can_read_is_found(moot: Moot) -> None:
 
 
 async def test_an_old_backup_is_told(moot: Moot) -> None:
-    mark = moot.parts.node.settings.data / inside.BACKUP_MARK
+    mark = moot.parts.node.settings.data / MARK
     mark.touch()
     assert (await found(moot.parts, "backup")).grade == "ok"
     old = (datetime.now(UTC) - timedelta(days=9)).timestamp()
