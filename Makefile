@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # What marks a text: gettext's own names, and the refusals of rules.
 TEXTS = -k _ -k gettext -k ngettext:1,2 -k pgettext:1c,2 -k npgettext:1c,2,3 -k NotAllowed -k Invalid -k NotFound
 
-.PHONY: help run demo test attack security-table bench lint format messages clean
+.PHONY: help run demo test attack faults security-table bench lint format messages clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,10 @@ security-table: $(VENV)/.installed-test ## Bring the table of docs/security.md u
 
 bench: $(VENV)/.installed-test ## Measure speed beside this machine's limits: make bench ARGS="--only inbox"
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+faults: $(VENV)/.installed-test ## Die at every failpoint, then in a storm: make faults ARGS="--only web.composing"
+	$(BIN)/python -m tests.faults.points $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python -m tests.faults.storm
 
 lint: $(VENV)/.installed-test ## Check style and types
 	$(BIN)/ruff check .

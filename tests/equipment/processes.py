@@ -18,7 +18,7 @@ from node.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 READY = "ready"
-SECONDS = 60.0
+SECONDS = 120.0  # a start takes one second of work, and twenty and more where others want the processor
 # A node keeps its port through every restart: one that the kernel lends to connections may be taken in between.
 BELOW_THE_PASSING_ONES = range(20_000, 32_000)
 

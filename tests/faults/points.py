@@ -239,7 +239,7 @@ class Workshop:
     def _fresh(self, file: Path) -> str:
         if self._postgres is None:
             return fresh_sqlite(file)
-        return self._postgres.database(like=self._postgres.template("tables", _migrate))
+        return self._postgres.database(like=self._postgres.template("tables", migrate))
 
     async def copy(self) -> Run:
         """A copy of it, with a ledger that knows what is there and who is owed what is said."""
@@ -320,7 +320,7 @@ class Workshop:
         return outcome
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
     storage = Storage(url, origin="https://node.test")
     storage.migrate()
     storage.close()
