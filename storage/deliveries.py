@@ -275,7 +275,7 @@ def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
             rows.append(row)
     said = select(Activity).where(Activity.id.in_({row.activity_id for row in rows}))
     activities = {activity.id: activity for activity in work.scalars(said)}
-    hidden = {activity.id for activity in activities.values() if not _may_go(work, activity)}
+    hidden = {activity.id for activity in activities.values() if not may_go(work, activity)}
     paced = {host.host for host in leased if host.dialect == "discourse"}
     ready: dict[str, list[Ready]] = {}
     for row in rows:
@@ -292,7 +292,7 @@ def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
     return ready
 
 
-def _may_go(work: Work, activity: Activity) -> bool:
+def may_go(work: Work, activity: Activity) -> bool:
     """The predicate of pages, asked once more: what was hidden while it waited stays here."""
     if activity.always:
         return True
@@ -357,7 +357,7 @@ def _free_hosts(*states: ColumnElement[bool]) -> Select[Any]:
 
 
 def _first_of_each() -> CompoundSelect[Any]:
-    """Of each host its first ROUND, and as many suspect ones, by an index of their own: neither reads the whole queue."""
+    """Of each host its first ROUND, and as many suspect ones by their own index: neither reads the whole queue."""
     one = aliased(Delivery)
     first = select(one.id).where(one.host == Host.host, _is_ready(one)).order_by(one.id).limit(ROUND)
     fresh = first.where(one.attempts < SUSPECT)

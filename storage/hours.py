@@ -1,11 +1,11 @@
 """The hours of other servers: what went there and came from there, counted for the admin's numbers and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, case, delete, func, select
+from sqlalchemy import CursorResult, Table, bindparam, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.schema import HostHour
@@ -50,13 +50,20 @@ def count(work: Work, counted: Mapping[tuple[str, datetime], Hour]) -> None:
     ]  # fmt: skip
     if not rows:
         return
+    work.execute(_ADD[work.dialect], rows)
+
+
+def _add(insert: Callable[[Table], Any]) -> Any:
     table = cast(Table, HostHour.__table__)
-    # The same words for both: each has its own class for them.
-    new = sqlite.insert(table) if work.dialect == "sqlite" else postgresql.insert(table)
+    new = insert(table).values({column.name: bindparam(column.name) for column in table.c})
     told, held = new.excluded, table.c
     sums = {name: held[name] + told[name] for name in ("delivered", "failed", "given_up", "took_ms", "received")}
     slowest = case((told.slowest_ms > held.slowest_ms, told.slowest_ms), else_=held.slowest_ms)
-    work.execute(new.on_conflict_do_update(index_elements=["host", "hour"], set_={**sums, "slowest_ms": slowest}), rows)
+    return new.on_conflict_do_update(index_elements=["host", "hour"], set_={**sums, "slowest_ms": slowest})
+
+
+# Put together once: to put one together costs more than to run it.
+_ADD = {"sqlite": _add(sqlite.insert), "postgresql": _add(postgresql.insert)}
 
 
 def prune(work: Work) -> int:

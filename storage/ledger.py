@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from storage import hours
 from storage.hours import Hour
@@ -45,10 +57,7 @@ def owed(work: Work, activity_id: int, count: int) -> None:
 
 def delivered(work: Work, ids: Iterable[int]) -> set[int]:
     """Takes out what arrived and counts it; answers the ids that were still owed: nothing arrives twice."""
-    rows = work.execute(
-        delete(Delivery).where(Delivery.id.in_(sorted(ids))).returning(Delivery.id, Delivery.activity_id),
-        execution_options=UNSYNCED,
-    )
+    rows = work.execute(_ARRIVED, {"ids": sorted(ids)}, execution_options=UNSYNCED)
     taken = {delivery_id: activity_id for delivery_id, activity_id in rows}
     _add(work, "delivered", Counter(taken.values()))
     return set(taken)
@@ -106,11 +115,21 @@ def _add(work: Work, column: str, counts: dict[int, int] | Counter[int]) -> None
     if not counts:
         return
     # In order, so that two transactions about the same activities wait for each other and never lock up.
+    work.execute(_ADD[column], [{"activity": activity_id, "by": counts[activity_id]} for activity_id in sorted(counts)])
+
+
+def _addition(column: str) -> Update:
     table = cast(Table, Activity.__table__)
-    change = (
-        update(table).where(table.c.id == bindparam("activity")).values({column: table.c[column] + bindparam("by")})
-    )
-    work.execute(change, [{"activity": activity_id, "by": counts[activity_id]} for activity_id in sorted(counts)])
+    return update(table).where(table.c.id == bindparam("activity")).values({column: table.c[column] + bindparam("by")})
+
+
+# Put together once: to put one together costs more than to run it.
+_ARRIVED = (
+    delete(Delivery)
+    .where(Delivery.id.in_(bindparam("ids", expanding=True)))
+    .returning(Delivery.id, Delivery.activity_id)
+)
+_ADD = {column: _addition(column) for column in ("owed", "delivered", "given_up")}
 
 
 # ------------------------------------------------------------------ keeping it right
@@ -246,7 +265,7 @@ def dead_letters(
     work: Work, *, host: str = "", fate: str = "", before: int | None = None, limit: int = 100
 ) -> list[DeadLetter]:
     """What was given up, the latest first; of one host, or for one reason, if asked."""
-    query: Select[Any] = (
+    query: Select[*tuple[Any, ...]] = (
         select(
             GivenUp.id, GivenUp.activity_id, Activity.uri, Activity.type, Activity.about, GivenUp.host, GivenUp.inbox,
             GivenUp.fate, GivenUp.why, GivenUp.attempts, GivenUp.owed_at, GivenUp.at,

@@ -239,9 +239,25 @@ def unpark(work: Work, letter_id: int) -> bool:
     return cast(CursorResult[Any], changed).rowcount == 1
 
 
-def parked(work: Work, limit: int = 100) -> list[Parked]:
+def throw_away(work: Work, letter_id: int, why: str) -> bool:
+    """Has a parked letter never be read; that it came is kept, for it keeps repeats out."""
+    changed = work.execute(
+        update(Letter)
+        .where(Letter.id == letter_id, Letter.state == "parked")
+        .values(state="done", outcome=f"thrown away: {why}", done_at=work.now)
+    )
+    return cast(CursorResult[Any], changed).rowcount == 1
+
+
+def body_of(work: Work, letter_id: int) -> bytes | None:
+    """What a parked letter says, for the admin."""
+    return work.scalar(select(Letter.body).where(Letter.id == letter_id, Letter.state == "parked"))
+
+
+def parked(work: Work, limit: int = 100, *, before: int | None = None) -> list[Parked]:
     """What could not be read, newest first."""
-    rows = work.scalars(select(Letter).where(Letter.state == "parked").order_by(Letter.id.desc()).limit(limit))
+    query = select(Letter).where(Letter.state == "parked").order_by(Letter.id.desc()).limit(limit)
+    rows = work.scalars(query if before is None else query.where(Letter.id < before))
     return [Parked(row.id, row.signer, row.host, row.tries, row.outcome or "", row.received_at) for row in rows]
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, delete, insert, literal, select, text, update
+from sqlalchemy import Table, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import visibility
-from storage.schema import Activity, Actor, BlockList, BlockListEntry, Delivery, Fact, GivenUp, Host, Letter
+from storage import ledger, visibility
+from storage.schema import Actor, BlockList, BlockListEntry, Delivery, Fact, Host, Letter
 from storage.work import Work
 
 SUSPEND, SILENCE = "suspend", "silence"  # as Mastodon's lists have it
@@ -252,26 +252,8 @@ def write(work: Work, rows: list[dict[str, object]]) -> None:
 
 def drop_deliveries(work: Work) -> int:
     """Gives up what waits to go to suspended hosts, and keeps that it was owed; says how much that was."""
-    barred = select(Host.host).where(Host.limit == SUSPEND)
-    lost = (
-        select(
-            Delivery.activity_id, Delivery.signer_id, Delivery.host, Delivery.inbox, Delivery.dialect,
-            literal("blocked"), literal(WHY_DROPPED), Delivery.attempts, Delivery.created_at,
-            literal(work.now, GivenUp.at.type),
-        )
-        .where(Delivery.host.in_(barred))
-    )  # fmt: skip
-    counts: dict[int, int] = {}
-    for row in work.execute(select(Delivery.activity_id).where(Delivery.host.in_(barred))):
-        counts[row.activity_id] = counts.get(row.activity_id, 0) + 1
-    if not counts:
-        return 0
-    columns = ["activity_id", "signer_id", "host", "inbox", "dialect", "fate", "why", "attempts", "owed_at", "at"]
-    work.execute(insert(GivenUp).from_select(columns, lost))
-    for activity_id, count in counts.items():
-        work.execute(update(Activity).where(Activity.id == activity_id).values(given_up=Activity.given_up + count))
-    work.execute(delete(Delivery).where(Delivery.host.in_(barred)), execution_options={"synchronize_session": False})
-    return sum(counts.values())
+    barred = Delivery.host.in_(select(Host.host).where(Host.limit == SUSPEND))
+    return sum(ledger.given_up(work, barred, ledger.BLOCKED, WHY_DROPPED).values())
 
 
 def park_letters(work: Work) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, insert, select, true, update
 
-from storage import ledger
-from storage.schema import Activity, Delivery, Host, Letter
+from storage import deliveries, ledger, limits
+from storage.schema import Activity, Delivery, GivenUp, Host, Letter
 from storage.work import Work
 
 KEPT = timedelta(days=14)  # what could not be delivered; after that nobody waits for it
@@ -77,25 +77,28 @@ def counts(work: Work) -> Counts:
 
 def by_host(work: Work, *, limit: int = 500) -> list[HostQueue]:
     """Every host that something waits for, the most first."""
-    rows = work.execute(
-        select(
-            Host,
-            func.count(),
-            func.count(Delivery.parked_at),
-            func.min(Delivery.created_at),
-        )
-        .join(Delivery, Delivery.host == Host.host)
-        .group_by(Host.host)
-        .order_by(func.count().desc(), Host.host)
-        .limit(limit)
-    )
-    return [
-        HostQueue(
-            host.host, total - parked, parked, oldest, host.state, host.failures, host.failing_since,
-            host.next_try_at, host.last_error,
-        )
-        for host, total, parked, oldest in rows
-    ]  # fmt: skip
+    return [_queue(row) for row in work.execute(_BY_HOST.order_by(func.count().desc(), Host.host).limit(limit))]
+
+
+def of_host(work: Work, host: str) -> HostQueue | None:
+    """What waits for one host; None when nothing does."""
+    row = work.execute(_BY_HOST.where(Host.host == host)).one_or_none()
+    return None if row is None else _queue(row)
+
+
+_BY_HOST = (
+    select(Host, func.count(), func.count(Delivery.parked_at), func.min(Delivery.created_at))
+    .join(Delivery, Delivery.host == Host.host)
+    .group_by(Host.host)
+)
+
+
+def _queue(row: Any) -> HostQueue:
+    host, total, parked, oldest = row
+    return HostQueue(
+        host.host, total - parked, parked, oldest, host.state, host.failures, host.failing_since,
+        host.next_try_at, host.last_error,
+    )  # fmt: skip
 
 
 def by_about(work: Work, abouts: Iterable[str]) -> dict[str, int]:
@@ -113,13 +116,14 @@ def servers_behind(work: Work, abouts: Iterable[str]) -> int:
     return work.scalar(select(func.count(Delivery.host.distinct())).where(Delivery.about.in_(set(abouts)))) or 0
 
 
-def parked(work: Work, *, limit: int = 100) -> list[ParkedDelivery]:
+def parked(work: Work, *, before: int | None = None, limit: int = 100) -> list[ParkedDelivery]:
     """What was put aside, newest first."""
+    older = Delivery.id < before if before is not None else true()
     rows = work.execute(
         select(Delivery, Activity.uri, Activity.type)
         .join(Activity, Activity.id == Delivery.activity_id)
-        .where(Delivery.parked_at.is_not(None))
-        .order_by(Delivery.parked_at.desc(), Delivery.id.desc())
+        .where(Delivery.parked_at.is_not(None), older)
+        .order_by(Delivery.id.desc())
         .limit(limit)
     )
     return [
@@ -137,7 +141,7 @@ def unpark(work: Work, delivery_id: int) -> bool:
 
 def retry(work: Work, host: str) -> int:
     """Tries all that waits for a host now, whatever pause it was in; says how much that is."""
-    work.execute(update(Host).where(Host.host == host).values(next_try_at=None))
+    knock(work, [host])
     return _anew(work, Delivery.host == host, Delivery.parked_at.is_(None))
 
 
@@ -156,3 +160,56 @@ def drop_old(work: Work, *, limit: int = 2000) -> list[tuple[str, int]]:
     old = select(Delivery.id).where(Delivery.created_at <= work.now - KEPT).limit(limit)
     why = f"It waited for {KEPT.days} days."
     return sorted(ledger.given_up(work, Delivery.id.in_(old), ledger.TOO_OLD, why).items())
+
+
+# ------------------------------------------------------------------ an admin's word
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What became of dead letters that were to be owed again."""
+
+    owed: int
+    kept: int  # may not go: hidden, blocked, or on its way already
+    last: int | None  # go on after this id; None at the end
+
+
+def owe_again(work: Work, which: ColumnElement[bool], *, after: int = 0, limit: int = 500) -> Again:
+    """Owes what was given up anew, so much at a time, where it may still go; the rest stays given up."""
+    found = list(work.scalars(select(GivenUp).where(which, GivenUp.id > after).order_by(GivenUp.id).limit(limit)))
+    if not found:
+        return Again(0, 0, None)
+    last = found[-1].id if len(found) == limit else None
+    said = {row.activity_id for row in found}
+    activities = {one.id: one for one in work.scalars(select(Activity).where(Activity.id.in_(said)))}
+    may_go = {one.id for one in activities.values() if deliveries.may_go(work, one)}
+    barred = limits.suspended(work, {row.host for row in found})
+    owed = select(Delivery.activity_id, Delivery.inbox).where(Delivery.activity_id.in_(said))
+    waits = {(activity_id, inbox) for activity_id, inbox in work.execute(owed)}
+    going: dict[tuple[int, str], int] = {}
+    for row in found:
+        if row.activity_id in may_go and row.host not in barred and (row.activity_id, row.inbox) not in waits:
+            going.setdefault((row.activity_id, row.inbox), row.id)
+    back = ledger.taken_back(work, GivenUp.id.in_(going.values())) if going else []
+    if back:
+        work.execute(
+            insert(Delivery),
+            [
+                {"activity_id": row.activity_id, "signer_id": row.signer_id, "host": row.host, "inbox": row.inbox,
+                 "about": activities[row.activity_id].about, "dialect": row.dialect, "created_at": work.now}
+                for row in back
+            ],
+        )  # fmt: skip
+        knock(work, {row.host for row in back})
+    return Again(len(back), len(found) - len(back), last)
+
+
+def knock(work: Work, names: Iterable[str]) -> None:
+    """Ends the pause of these hosts."""
+    work.execute(update(Host).where(Host.host.in_(sorted(set(names)))).values(next_try_at=None))
+
+
+def throw_away(work: Work, delivery_id: int, why: str) -> bool:
+    """Gives up a delivery that was put aside."""
+    parked = and_(Delivery.id == delivery_id, Delivery.parked_at.is_not(None))
+    return bool(ledger.given_up(work, parked, ledger.THROWN_AWAY, why))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from storage import backoff, hours, ledger
 from storage.hours import Hour
@@ -137,8 +137,13 @@ def _count(work: Work, rounds: Sequence[Round]) -> None:
 
 
 def _hosts(work: Work, names: set[str]) -> dict[str, Host]:
-    query = select(Host).where(Host.host.in_(names)).order_by(Host.host).with_for_update()
-    return {host.host: host for host in work.scalars(query.execution_options(populate_existing=True))}
+    found = work.scalars(_OF_ROUNDS, {"names": sorted(names)}, execution_options={"populate_existing": True})
+    return {host.host: host for host in found}
+
+
+_OF_ROUNDS = (  # put together once: to put it together costs more than to ask it
+    select(Host).where(Host.host.in_(bindparam("names", expanding=True))).order_by(Host.host).with_for_update()
+)
 
 
 def _rows(work: Work, ids: Sequence[int]) -> dict[int, Delivery]:
