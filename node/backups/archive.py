@@ -209,8 +209,20 @@ def sync_folder(folder: Path) -> None:
 
 def checked(file: Path, openers: Openers | None = None) -> Manifest:
     """Reads the whole file, and answers its manifest if every member is as it was written."""
-    found: dict[str, Member] = {}
-    manifest = None
+    with explained(file):
+        manifest, found = _read_through(file, openers)
+    if manifest is None:
+        raise BackupRefused(f"{file} has no manifest: it was never finished, or its end is missing")
+    for name in sorted(manifest.members.keys() | found.keys()):
+        if manifest.members.get(name) != found.get(name):
+            raise BackupRefused(f"{name} in {file} is not what the manifest says: the file is damaged")
+    if SECRET not in found:
+        raise BackupRefused(f"{file} is not complete: it has no secret, without which no key in it can be opened")
+    return manifest
+
+
+def _read_through(file: Path, openers: Openers | None) -> tuple[Manifest | None, dict[str, Member]]:
+    manifest, found = None, {}
     for name, content in members(file, openers):
         if manifest is not None:
             raise BackupRefused(f"{file} goes on after its manifest: it was changed")
@@ -222,34 +234,33 @@ def checked(file: Path, openers: Openers | None = None) -> Manifest:
         while block := reading.read(BLOCK):
             size += len(block)
         found[name] = Member(size, reading.hash.hexdigest())
-    if manifest is None:
-        raise BackupRefused(f"{file} has no manifest: it was never finished, or its end is missing")
-    for name in sorted(manifest.members.keys() | found.keys()):
-        if manifest.members.get(name) != found.get(name):
-            raise BackupRefused(f"{name} in {file} is not what the manifest says: the file is damaged")
-    if SECRET not in found:
-        raise BackupRefused(f"{file} is not complete: it has no secret, without which no key in it can be opened")
-    return manifest
+    return manifest, found
 
 
 def members(file: Path, openers: Openers | None = None) -> Iterator[tuple[str, IO[bytes]]]:
     """Every member in its order; each must be read before the next is asked for."""
+    with explained(file), file.open("rb") as source:
+        if is_encrypted(source):
+            if openers is None:
+                raise BackupRefused(f"{file} is encrypted: say --passphrase-file or --identity")
+            read = cast(IO[bytes], Decrypting(source, openers))
+        else:
+            read = source
+        with tarfile.open(fileobj=read, mode="r|") as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isreg() else None
+                if content is None or not is_proper(member.name):
+                    raise BackupRefused(f"{file} has a member that no backup has: {member.name!r}")
+                yield member.name, content
+        while read.read(BLOCK):  # to the end, so that what was cut off there is found
+            pass
+
+
+@contextmanager
+def explained(file: Path) -> Iterator[None]:
+    """Says why a backup cannot be read, wherever that shows: while a member is looked for, or while it is read."""
     try:
-        with file.open("rb") as source:
-            if is_encrypted(source):
-                if openers is None:
-                    raise BackupRefused(f"{file} is encrypted: say --passphrase-file or --identity")
-                read = cast(IO[bytes], Decrypting(source, openers))
-            else:
-                read = source
-            with tarfile.open(fileobj=read, mode="r|") as archive:
-                for member in archive:
-                    content = archive.extractfile(member) if member.isreg() else None
-                    if content is None or not is_proper(member.name):
-                        raise BackupRefused(f"{file} has a member that no backup has: {member.name!r}")
-                    yield member.name, content
-            while read.read(BLOCK):  # to the end, so that what was cut off there is found
-                pass
+        yield
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BackupRefused(f"{file} is no backup, or it is damaged: {error}") from error
     except CannotOpen as error:
