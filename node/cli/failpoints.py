@@ -40,7 +40,7 @@ def sites() -> list[Site]:
 
 def names() -> dict[str, str]:
     """Every failpoint by its name, with where it is."""
-    listed = {}
+    listed: dict[str, str] = {}
     for site in sites():
         if site.name is not None:
             for when in (BEFORE, AFTER):

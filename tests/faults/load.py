@@ -17,6 +17,7 @@ from html import unescape
 import aiohttp
 
 from node.forum import groups, people, threads
+from node.forum import members as forum_members
 from storage import sessions
 from storage.schema import Account
 from storage.tokens import hashed
@@ -45,6 +46,8 @@ def furnish(work: Work, names: Sequence[str] = ("ana", "ben")) -> Scene:
     """The first member's group with a thread, and everybody in it, each with an account and a session."""
     members = [people.create_person(work, name, display_name=name.title()) for name in names]
     group, actor = groups.create_group(work, "garden", creator=members[0])
+    for member in members[1:]:
+        forum_members.join(work, member, group)
     opening = threads.start_thread(work, members[0], group, "Tools", threads.compose(work, "Who has a ladder?"))
     cookies = {}
     for name, member in zip(names, members, strict=True):
