@@ -102,7 +102,7 @@ async def must_agree(node: Node, actor_uri: str, target_id: int, budget: Budget)
             raise NotFound("The other account cannot be asked right now. Try again in a while.") from error
     if actor_uri not in aliases:
         raise NotAllowed(
-            "%(there)s does not say that it is the same account. There, name %(here)s as another account of yours first.",
+            "%(there)s does not say that it is the same account. Name %(here)s there first, as also yours.",
             there=target,
             here=actor_uri,
         )
