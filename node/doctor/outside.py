@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from node.app import Parts
 from node.doctor.findings import Check, Ill
-from node.fediverse.ourselves import NotFound
+from node.fediverse.ourselves import NotReached
 from node.mail import smtp
 from storage import people, soundness
 from storage.work import Work
@@ -46,7 +46,7 @@ async def certificate(parts: Parts) -> str:
         raise Ill(
             f"the certificate is not trusted: {error.verify_message}", "Have your proxy get one that is."
         ) from None
-    except (NotFound, OSError) as error:
+    except (NotReached, OSError) as error:
         raise Ill(f"no TLS at our name: {error}", "Have your proxy listen on port 443.") from None
     left = shown.until - parts.node.storage.now()
     if left < SOON:
@@ -59,7 +59,7 @@ async def mirror(parts: Parts) -> str:
     settings = parts.node.settings
     try:
         seen = await parts.outside.look_into_mirror()
-    except NotFound as error:
+    except NotReached as error:
         raise Ill(f"a request to our own name does not come here: {error}", "Is the node running behind it?") from None
     if seen.host.lower() != settings.authority:
         raise Ill(
@@ -104,7 +104,7 @@ async def actor(parts: Parts) -> str:
     """A server that follows us gets our actor."""
     try:
         found = await parts.outside.actor()
-    except NotFound as error:
+    except NotReached as error:
         raise Ill(
             f"our actor cannot be fetched: {error}", "Have the proxy hand on Accept, and not cache across it."
         ) from None
@@ -121,7 +121,7 @@ async def webfinger(parts: Parts) -> str:
     name, uri = ours
     try:
         found = await parts.outside.webfinger(name)
-    except NotFound as error:
+    except NotReached as error:
         raise Ill(f"@{name} is not found: {error}", "Have the proxy hand on /.well-known/webfinger.") from None
     if found != uri:
         raise Ill(f"@{name} leads to {found}", "Another server answers for our name.")
@@ -137,7 +137,7 @@ async def nodeinfo(parts: Parts) -> str:
     """Lemmy takes a server for dead that does not answer here."""
     try:
         software, version = await parts.outside.nodeinfo()
-    except NotFound as error:
+    except NotReached as error:
         raise Ill(
             f"NodeInfo is not found: {error}", "Have the proxy hand on /.well-known/nodeinfo and /nodeinfo."
         ) from None

@@ -35,7 +35,7 @@ AS2 = "application/activity+json"
 FORWARDED = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For")
 
 
-class NotFound(Exception):
+class NotReached(Exception):
     """We were not found where we should be; says why."""
 
 
@@ -88,7 +88,7 @@ class Outside:
         """What our front shows to whoever asks for our name; raises OSError, ssl.SSLError among them."""
         addresses = await self.addresses()
         if not addresses or not all(public for _, public in addresses):
-            raise NotFound("the name leads to no public address")
+            raise NotReached("the name leads to no public address")
         answer = addresses[0][0]
         _, writer = await asyncio.open_connection(
             answer.dial_ip,
@@ -123,7 +123,7 @@ class Outside:
             try:
                 return (await client.finger(f"{name}@{self._node.settings.authority}", Budget()))[0]
             except FederationError as error:
-                raise NotFound(str(error)) from error
+                raise NotReached(str(error)) from error
 
     async def nodeinfo(self) -> tuple[str, str]:
         """The software that NodeInfo names at our address, and its version."""
@@ -131,7 +131,7 @@ class Outside:
             try:
                 return await client.nodeinfo(self._node.settings.authority, Budget())
             except FederationError as error:
-                raise NotFound(str(error)) from error
+                raise NotReached(str(error)) from error
 
     async def clock_of(self, host: str) -> datetime | None:
         """What time it is at another server."""
@@ -178,7 +178,7 @@ class Outside:
             try:
                 found = await client.fetch(self._node.settings.origin + path, Budget(), accept=accept)
             except FederationError as error:
-                raise NotFound(str(error)) from error
+                raise NotReached(str(error)) from error
         return found.document, found.headers
 
     @property
