@@ -14,7 +14,7 @@ from node.fediverse.sending import Sender
 from node.forum import accounts, following, sign_ups, upkeep, withdrawals
 from node.mail.sending import Mailer
 from node.node import Node
-from storage import backoff, deliveries, hosts, hours, ledger, letters, mails, queues, submissions
+from storage import backoff, deliveries, hosts, hours, ledger, letters, limits, mails, queues, submissions
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +117,8 @@ class Worker:
         await self._node.storage.write(submissions.forget_old)
         await self._node.storage.write(accounts.tidy)
         await self._warn_of_open_door()
+        # What was promised in the same moment as its server was blocked.
+        await self._node.storage.write(limits.drop_deliveries)
         await block_lists.update_due(self._node)
         await self._node.storage.write(following.tidy)
 

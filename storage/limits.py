@@ -253,7 +253,7 @@ def write(work: Work, rows: list[dict[str, object]]) -> None:
 def drop_deliveries(work: Work) -> int:
     """Gives up what waits to go to suspended hosts, and keeps that it was owed; says how much that was."""
     barred = Delivery.host.in_(select(Host.host).where(Host.limit == SUSPEND))
-    return sum(ledger.given_up(work, barred, ledger.BLOCKED, WHY_DROPPED).values())
+    return ledger.given_up(work, barred, "blocked", WHY_DROPPED).total()
 
 
 def park_letters(work: Work) -> None:
