@@ -27,6 +27,7 @@ from storage.copies import Column, Tally
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+CHECK = "manifest.sha256"  # of the manifest itself
 SECRET = "secret"
 SETTINGS = "folkmoot.toml"
 ROWS, MEDIA = "rows", "media"
@@ -134,7 +135,9 @@ class Writing:
     def finish(self) -> None:
         """Writes the manifest, and the end."""
         told = orjson.dumps(dataclasses.asdict(self._manifest), option=orjson.OPT_INDENT_2)
+        check = hashlib.sha256(told).hexdigest().encode()
         self._add(MANIFEST, len(told), io.BytesIO(told), listed=False)
+        self._add(CHECK, len(check), io.BytesIO(check), listed=False)
         self._tar.close()
 
     def _add(self, name: str, size: int, source: BinaryIO, *, listed: bool = True) -> None:
@@ -222,12 +225,17 @@ def checked(file: Path, openers: Openers | None = None) -> Manifest:
 
 
 def _read_through(file: Path, openers: Openers | None) -> tuple[Manifest | None, dict[str, Member]]:
-    manifest, found = None, {}
+    told, manifest, found = b"", None, {}
     for name, content in members(file, openers):
         if manifest is not None:
             raise BackupRefused(f"{file} goes on after its manifest: it was changed")
         if name == MANIFEST:
-            manifest = _manifest(content.read())
+            told = content.read()
+            continue
+        if name == CHECK:
+            if content.read() != hashlib.sha256(told).hexdigest().encode():
+                raise BackupRefused(f"the manifest of {file} was changed: the file is damaged")
+            manifest = _manifest(told)
             continue
         reading = _Hashing(cast(BinaryIO, content))
         size = 0
@@ -276,7 +284,7 @@ def is_proper(name: str) -> bool:
     first, *more = PurePosixPath(name).parts
     if any(part in (".", "..") for part in more):
         return False
-    return (first in (ROWS, MEDIA) and bool(more)) or name in (MANIFEST, SECRET, SETTINGS)
+    return (first in (ROWS, MEDIA) and bool(more)) or name in (MANIFEST, CHECK, SECRET, SETTINGS)
 
 
 def rows(content: IO[bytes]) -> Iterator[bytes]:
