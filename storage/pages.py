@@ -127,7 +127,7 @@ def thread_page(
     rows = rows[:PAGE]
     if backwards:
         rows.reverse()
-    opening = work.execute(_ITEMS[view].where(Comment.thread_id == thread_id, Comment.number == 0)).one()
+    [opening] = work.rows(_OPENINGS[view], {"thread": thread_id})
     first, *items = shown.of_rows(work, [opening, *rows], viewer)
     earlier = later = False
     if items and only is None:
@@ -230,7 +230,7 @@ def _rows(
 ) -> list[Any]:
     query = _ITEMS[view]
     if only is not None:
-        return list(work.execute(query.where(Comment.thread_id == thread_id, Comment.number == only)))
+        return list(work.rows(query.where(Comment.thread_id == thread_id, Comment.number == only)))
     if view == "new":
         seen, newest, viewer = reader
         ids: list[int] = []
@@ -238,19 +238,19 @@ def _rows(
             ids = readings.new_ids(
                 work, thread_id, seen, newest, viewer, after=(at - 1 if at else after) or 0, limit=PAGE + 1
             )
-        return list(work.execute(query.where(Comment.id.in_(ids)).order_by(order)))
+        return list(work.rows(query.where(Comment.id.in_(ids)).order_by(order)))
     # One condition on the order and none beside it: with two, SQLite walks the index of the other one.
     query = query.where(Comment.thread_id == thread_id)
     if at is not None:
         query = query.where(order >= _start_of_page_with(work, thread_id, view, at))
     elif before is not None and after is None:
-        found = work.execute(
+        found = work.rows(
             query.where(order < _position(thread_id, view, before)).order_by(order.desc()).limit(PAGE + 2)
-        ).all()
+        )
         return [row for row in found if row.number][: PAGE + 1]
     else:
         query = query.where(order > (_position(thread_id, view, after) if after else _OPENING[view]))
-    return list(work.execute(query.order_by(order).limit(PAGE + 1)))
+    return list(work.rows(query.order_by(order).limit(PAGE + 1)))
 
 
 _OPENING: dict[str, Any] = {"tree": threads.segment(0), "flat": 0}  # where the opening stands in the order
@@ -259,6 +259,10 @@ _OPENING: dict[str, Any] = {"tree": threads.segment(0), "flat": 0}  # where the 
 _ITEMS = {
     view: select(*shown.COLUMNS, order.label("place"))
     for view, order in (("tree", Comment.path), ("flat", Comment.number), ("new", Comment.number))
+}
+
+_OPENINGS = {
+    view: query.where(Comment.thread_id == bindparam("thread"), Comment.number == 0) for view, query in _ITEMS.items()
 }
 
 
@@ -274,7 +278,7 @@ def _exists(work: Work, thread_id: int, view: str, order: Any, condition: Column
     if view == "new":
         return False  # what comes before is read by now
     query = select(Comment.number).where(Comment.thread_id == thread_id, condition).order_by(order).limit(2)
-    return any(number > 0 for number in work.scalars(query))
+    return any(number > 0 for (number,) in work.rows(query))
 
 
 def _start_of_page_with(work: Work, thread_id: int, view: str, number: int) -> Any:

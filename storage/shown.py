@@ -135,7 +135,7 @@ class Item:
 
 def by_ids(work: Work, ids: Sequence[int], viewer: int | None) -> dict[int, Item]:
     """The items of these ids."""
-    rows = work.execute(select(*COLUMNS).where(Comment.id.in_(ids))).all()
+    rows = work.rows(select(*COLUMNS).where(Comment.id.in_(ids)))
     return {item.id: item for item in of_rows(work, rows, viewer)}
 
 
@@ -144,7 +144,7 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
     parents = {row.id: (row.number, row.author_id, row.state) for row in rows}
     absent = {row.parent_id for row in rows if row.parent_id is not None} - parents.keys()
     if absent:
-        found_above = work.execute(OF_PARENTS, {"ids": list(absent)})
+        found_above = work.rows(OF_PARENTS, {"ids": list(absent)})
         parents |= {parent_id: (number, author, state) for parent_id, number, author, state in found_above}
     standing = [row.id for row in rows if row.state == visibility.VISIBLE]
     counted, reacted, mine = _reactions(work, standing, viewer)
@@ -155,7 +155,7 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
         if actor_id in people:
             named.setdefault(comment_id, {}).setdefault(kind, []).append(people[actor_id])
     kept = _kept(work, standing, viewer)
-    seldom = {row.id: row for row in work.execute(OF_SELDOM, {"ids": [row.id for row in rows]})}
+    seldom = {row.id: row for row in work.rows(OF_SELDOM, {"ids": [row.id for row in rows]})}
     moved = _moved(work, [more.moved_to_id for more in seldom.values() if more.moved_to_id is not None])
     found = []
     for row in rows:
@@ -203,11 +203,11 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
 
 def _people(work: Work, ids: Iterable[int]) -> dict[int, Person]:
     """Those of the actors who are heard: neither suspended nor on a blocked host."""
-    rows = work.execute(SELECT_PEOPLE, {"ids": list(ids)}).all()
+    rows = work.rows(SELECT_PEOPLE, {"ids": list(ids)})
     hosts = {row.host for row in rows if not row.local}
     blocked: set[str] = set()
     if hosts:
-        blocked = set(work.scalars(OF_BLOCKED, {"ids": list(hosts)}))
+        blocked = {host for (host,) in work.rows(OF_BLOCKED, {"ids": list(hosts)})}
     return {
         row.id: Person(
             row.id,
@@ -232,7 +232,7 @@ def _reactions(
     """How many reacted how, in the order in which the kinds came; who, where they are few; and how the viewer did."""
     if not ids:
         return {}, [], {}
-    reacted = [(row[0], row[1], row[2]) for row in work.execute(OF_REACTIONS, {"ids": ids})]
+    reacted = [(row[0], row[1], row[2]) for row in work.rows(OF_REACTIONS, {"ids": ids})]
     if len(reacted) > LISTED:
         return _many_reactions(work, ids, viewer)
     counts: dict[int, dict[str, int]] = {}
@@ -274,7 +274,7 @@ def _many_reactions(
 def _kept(work: Work, ids: list[int], viewer: int | None) -> set[int]:
     if viewer is None or not ids:
         return set()
-    return set(work.scalars(OF_BOOKMARKS, {"viewer": viewer, "ids": ids}))
+    return {kept for (kept,) in work.rows(OF_BOOKMARKS, {"viewer": viewer, "ids": ids})}
 
 
 def _moved(work: Work, ids: list[int]) -> dict[int, str]:

@@ -18,5 +18,5 @@ _OF_PAGE = select(
 
 def of_page(work: Work, thread_id: int, items: Sequence[int], actors: Sequence[int]) -> tuple[object, ...]:
     """Changes whenever the thread, one of the items or actors, or what is seen all over the node does."""
-    row = work.execute(_OF_PAGE, {"thread": thread_id, "items": list(items), "actors": list(actors)}).one()
+    [row] = work.rows(_OF_PAGE, {"thread": thread_id, "items": list(items), "actors": list(actors)})
     return tuple(row)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import lru_cache
 from secrets import token_hex
 
 from aiohttp import web
@@ -82,7 +83,11 @@ OWN_ACTOR = "/actor"
 
 def wants_document(request: web.Request) -> bool:
     """Whether ActivityPub is asked for rather than a page: by name, and at least as much as HTML."""
-    accept = ",".join(request.headers.getall("Accept", []))
+    return _prefers_document(",".join(request.headers.getall("Accept", [])))
+
+
+@lru_cache(256)  # a server asks with the same words each time
+def _prefers_document(accept: str) -> bool:
     best = {"as2": 0.0, "html": 0.0}
     for offer in accept.split(",")[:50]:
         kind, _, parameters = offer.partition(";")
@@ -110,7 +115,7 @@ def _quality(parameters: str) -> float:
 async def show_document(request: web.Request) -> web.StreamResponse:
     """The AS2 document at the path: 200, 304, 404 or 410 with its Tombstone."""
     door = request.app[DOOR]
-    asking = signatures.claimed_host(_raw_headers(request))
+    asking = signatures.claimed_host(_raw_headers(request)) if _is_signed(request) else None
     await door.look_at_hosts(exactly=asking is not None)  # a host that just told what it runs gets its own wording
     if asking is not None and door.is_blocked(asking):
         return web.json_response({"error": "This server is blocked."}, status=403)
@@ -127,6 +132,10 @@ async def show_document(request: web.Request) -> web.StreamResponse:
     page = request.query.get("page", "")
     answer = await door.documents.get(request.path, dialect, int(page) if page.isdecimal() and len(page) < 6 else 0)
     return _answered(request, answer, dialect, shared=not door.node.settings.authorised_fetch)
+
+
+def _is_signed(request: web.Request) -> bool:
+    return "Signature" in request.headers or "Signature-Input" in request.headers
 
 
 def _answered(request: web.Request, answer: Answer, dialect: str, *, shared: bool) -> web.StreamResponse:

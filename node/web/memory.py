@@ -11,17 +11,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 
-from node import languages
 from node.node import NODE
-from node.web import forms, look, session
+from node.web import errors, forms, look, session
 from node.web.fragments import FRAGMENTS, Fragments
 from storage import versions
 from storage.pages import ThreadPage
-from storage.work import Work
+from storage.work import Storage, StorageUnavailable, Work
 
 KEPT = 256  # pages, of some 50 KB each
 FRESH = timedelta(minutes=2)  # a page says how long ago something was said
-CARRIED = ("Content-Type", "ETag", "Vary", "Cache-Control", "Link")
+CARRIED = ("Content-Type", "ETag", "Vary", "Cache-Control", "Link", *errors.HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,10 @@ def version_of(work: Work, basis: Basis) -> tuple[object, ...]:
 
 
 class Memory:
-    """The middleware: answers a stranger from memory, and remembers what it had to be made for them."""
+    """The middleware: answers a stranger from memory, and remembers what it had to be made for them.
+
+    It stands outside of all the others, which have nothing to add to what they made before but the name of the request.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
@@ -81,17 +83,17 @@ class Memory:
         return remember
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method != "GET" or not request.path.startswith("/g/") or session.reader_of(request) is not None:
+        if request.method != "GET" or not request.path.startswith("/g/") or not session.is_stranger(request):
             return await handler(request)
         storage = request.app[NODE].storage
-        key = (request.path_qs, languages.voice().language)
+        key = (request.path_qs, session.language_of(request, None))
         kept = self._kept.get(key)
         state = await storage.state()  # before anything is read: what comes after it makes the page old
         if kept is not None and storage.now() - kept.made_at < FRESH:
             if state is not None and kept.state == state:
                 self._kept.move_to_end(key)
                 return _again(request, kept)
-            if await storage.read(version_of, kept.basis) == kept.basis.version:
+            if await self._stands(storage, kept):
                 self._kept[key] = replace(kept, state=state)
                 self._kept.move_to_end(key)
                 return _again(request, kept)
@@ -99,6 +101,12 @@ class Memory:
         response = await handler(request)
         self._keep(request, key, response, state)
         return response
+
+    async def _stands(self, storage: Storage, kept: Kept) -> bool:
+        try:
+            return await storage.read(version_of, kept.basis) == kept.basis.version
+        except StorageUnavailable:
+            return False  # who makes the page anew says so
 
     def _keep(
         self, request: web.Request, key: tuple[str, str], response: web.StreamResponse, state: object | None
@@ -119,5 +127,6 @@ class Memory:
 
 def _again(request: web.Request, kept: Kept) -> web.Response:
     response = web.Response(body=kept.body, headers=CIMultiDict(kept.headers))
+    response.headers["X-Request-Id"] = errors.request_id(request)
     look.tag_it(request, response, kept.headers["ETag"].removeprefix('W/"').removesuffix('"'))
     return response

@@ -12,6 +12,7 @@ from node.web import (
     account,
     admin,
     admin_block_lists,
+    admin_federation,
     admin_people,
     admin_servers,
     admin_sign_ups,
@@ -227,6 +228,11 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
         web.get("/admin/sign-ups", admin_sign_ups.show_sign_ups),
         web.post(r"/admin/sign-ups/{id:\d+}", admin_sign_ups.decide),
         web.get("/admin/log", admin.show_log),
+        web.get("/admin/federation", admin_federation.show_overview),
+        web.post("/admin/federation", admin_federation.act),
+        web.get("/admin/federation/parked", admin_federation.show_parked),
+        web.get("/admin/federation/hosts/{host}", admin_federation.show_host),
+        web.get(r"/admin/federation/activities/{id:\d{1,15}}", admin_federation.show_activity),
         web.get("/admin/servers", admin_servers.show_servers),
         web.post("/admin/servers", admin_servers.act),
         web.get("/admin/servers/{host}", admin_servers.show_server),
@@ -251,9 +257,9 @@ def routes(node: Node, *, clock: fetching.Clock = time.monotonic) -> list[web.Ro
 def middlewares() -> list[Middleware]:
     """What stands around every answer, outermost first."""
     return [
+        memory.Memory().middleware,
         reading.keep_marks,
         errors.keep_readers_safe,
         errors.show_errors,
         session.know_reader,
-        memory.Memory().middleware,
     ]

@@ -39,14 +39,21 @@ async def know_reader(request: web.Request, handler: Handler) -> web.StreamRespo
         reader = await _find(request, node)
     if reader is not None:
         request[READER] = reader
-    wanted = languages.accepted(request.headers.get("Accept-Language", ""))
-    languages.speak(
-        languages.best(reader.language if reader else None, *wanted, node.settings.language)
-        if len(languages.available()) > 1
-        else languages.SOURCE,
-        reader.zone if reader else None,
-    )
+    languages.speak(language_of(request, reader), reader.zone if reader else None)
     return await handler(request)
+
+
+def language_of(request: web.Request, reader: Reader | None) -> str:
+    """The language that is spoken with the reader, or with a stranger's browser."""
+    if len(languages.available()) < 2:
+        return languages.SOURCE
+    wanted = languages.accepted(request.headers.get("Accept-Language", ""))
+    return languages.best(reader.language if reader else None, *wanted, request.app[NODE].settings.language)
+
+
+def is_stranger(request: web.Request) -> bool:
+    """The browser shows no sign of having been signed in."""
+    return "Cookie" not in request.headers or cookie_name(request.app[NODE], "session") not in request.cookies
 
 
 async def _find(request: web.Request, node: Node) -> Reader | None:
