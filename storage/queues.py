@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, insert, select, true, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, func, insert, select, true, update
 
 from storage import deliveries, ledger, limits
 from storage.schema import Activity, Delivery, GivenUp, Host, Letter
@@ -99,6 +99,19 @@ def _queue(row: Any) -> HostQueue:
         host.host, total - parked, parked, oldest, host.state, host.failures, host.failing_since,
         host.next_try_at, host.last_error,
     )  # fmt: skip
+
+
+def by_age(work: Work) -> list[tuple[str, int]]:
+    """How many deliveries wait up to a minute, up to an hour, up to a day, and longer."""
+    age = case(
+        (Delivery.created_at > work.now - timedelta(minutes=1), "minute"),
+        (Delivery.created_at > work.now - timedelta(hours=1), "hour"),
+        (Delivery.created_at > work.now - timedelta(days=1), "day"),
+        else_="old",
+    )
+    found = select(age.label("age")).where(Delivery.parked_at.is_(None)).subquery()
+    counted = {age: count for age, count in work.execute(select(found.c.age, func.count()).group_by(found.c.age))}
+    return [(age, counted.get(age, 0)) for age in ("minute", "hour", "day", "old")]
 
 
 def by_about(work: Work, abouts: Iterable[str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from node.cli import finding
 from node.cli.console import Console, Trouble, verb
 from node.fediverse import inspecting
 from node.forum import deliveries as acts
@@ -136,6 +137,8 @@ def show_activity(console: Console, address: str) -> None:
 
     def look(work: Work) -> list[OneActivity]:
         found = ledger.balances(work, address)
+        if not found:
+            found = ledger.balances(work, finding.item(work, address).uri or "")  # the address of a page
         return [OneActivity(one, ledger.destinations(work, one.id, limit=10_000)) for one in found]
 
     seen = console.read(look)

@@ -192,6 +192,18 @@ def test_what_was_never_put_aside_cannot_be_tried_again(command: Command, moot: 
     assert command("federation", "retry", "--delivery", "17").exit_code == 1
     assert command("federation", "retry", "--letter", "17").exit_code == 1
     assert command("federation", "retry").exit_code == 2
+    assert moot("federation", "retry", "--given-up", "17") == {"deliveries": 0, "letters": 0, "kept": 0}
+
+
+def test_the_ledger_is_shown_at_the_console(command: Command, moot: Moot, thread: str) -> None:
+    assert moot("federation", "overview")["queues"]["deliveries_waiting"] == 0
+    assert "arrived" in command("federation", "overview").stdout
+    assert moot("federation", "given-up", "--fate", "refused") == []
+    assert moot("federation", "parked") == {"deliveries": [], "letters": []}
+    assert command("federation", "host", "nowhere.example").exit_code == 1
+    assert command("federation", "activity", "https://nowhere.example/1").exit_code == 1
+    moot("federation", "silence", "loud.example")
+    assert moot("federation", "host", "loud.example")["server"]["limit"] == "silence"
 
 
 def test_a_private_address_is_not_inspected(command: Command, moot: Moot) -> None:

@@ -177,7 +177,7 @@ async def test_the_hours_of_a_host_count_its_tries_and_how_long_they_took(storag
 async def test_a_letter_counts_once_for_the_hour_it_came_in(storage, clock):
     for number in range(2):
         await storage.write(
-            letters.accept, signer="https://a.test/u/x", digest=f"{number}", key_id="k", host="a.test", body=b"{}"
+            letters.accept, signer=f"https://a.test/u/{number}", digest="d", key_id="k", host="a.test", body=b"{}"
         )
     came = hours.of(storage.now())
     for _ in range(3):
