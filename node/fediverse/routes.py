@@ -26,6 +26,7 @@ from node import VERSION
 from node.fediverse import documents
 from node.fediverse.documents import Answer, Documents
 from node.fediverse.gate import Gate
+from node.fediverse.intake import Intake
 from node.fediverse.pace import Crowd, Full, Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
@@ -49,6 +50,7 @@ class Door:
         self.node = node
         self.documents = served
         self.senders = Senders(node)
+        self.intake = Intake(node.storage, accept)
         self.gate = gate
         self._dialects: dict[str, str] = {}
         self._looked_at = -BLOCKS_KEPT
@@ -236,7 +238,7 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
     door = request.app[DOOR]
     try:
         received = await _opened(door, request)
-        number = await door.node.storage.write(accept, received, request.path)
+        number = await door.intake.keep(received, request.path)
     except Exception as error:
         return _refused(request, error)
     if number is not None:

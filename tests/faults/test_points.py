@@ -19,7 +19,7 @@ CHOSEN = {
         ("web.composing.post.after-commit", "kill"),
         ("group-commit.before-commit", "kill"),
         ("reading.processed", "kill"),
-        ("fediverse.routes.accept.after-commit", "raise"),
+        ("fediverse.intake.keep_all.after-commit", "raise"),
     ),
     "postgresql": (("sending.answered", "kill"),),
 }

@@ -95,7 +95,7 @@ async def test_what_another_process_removed_is_never_shown_out_of_memory(
                 assert words in (await node.page(path))
                 assert (await node.get(uri))[0] == 200
 
-            def remove(work: Any, uri: str = uri) -> None:
+            def remove(work: Any, uri: str = uri, number: int = number) -> None:
                 comment, ana = threads.comment_by_uri(work, uri), people.by_name(work, "ana")
                 assert comment is not None and ana is not None
                 if number % 2:
