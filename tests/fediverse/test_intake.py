@@ -66,7 +66,7 @@ async def test_what_is_wrong_with_one_letter_keeps_no_other_out(storage: Storage
 
 
 async def test_a_letter_that_comes_twice_at_once_is_kept_once(storage: Storage) -> None:
-    """REL-01: the second is answered as the first, for it is here."""
+    """The second is answered as the first, for it is here."""
     intake = Intake(storage, Door().accept)
     first, second = await asyncio.gather(intake.keep(received(1), "/inbox"), intake.keep(received(1), "/inbox"))
     assert isinstance(first, int) and second is None
