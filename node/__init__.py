@@ -1,3 +1,3 @@
 """The program: our rules, between the doors."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

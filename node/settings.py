@@ -155,7 +155,10 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
 
 
 # Variables of tests and packaging that share our prefix.
-NOT_SETTINGS = {"config", "wire", "node", "require_tools", "attack", "fault_minutes"}
+NOT_SETTINGS = {
+    "config", "wire", "node", "require_tools", "attack", "corpus", "chromium", "fault_minutes", "fuzz_minutes", "long", "write",
+    "domain", "upstream",
+}  # fmt: skip
 
 
 def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
