@@ -104,9 +104,9 @@ def has_body(request: Request) -> bool:
 def check_age(made: datetime, now: datetime) -> None:
     """Raise Unverified outside the window in which a signature counts."""
     if made < now - OLDEST:
-        raise Unverified("the signature is too old")
+        raise Unverified("the signature is too old; if many are, our own clock is fast")
     if made > now + SKEW:
-        raise Unverified("the signature is from the future")
+        raise Unverified("the signature is from the future; if many are, our own clock is slow")
 
 
 def check_expiry(expires: datetime, created: datetime | None, now: datetime) -> None:

@@ -56,6 +56,16 @@ def open_of(work: Work, reporter_id: int, *, comment_id: int | None, about_id: i
     return work.scalars(query.limit(1)).one_or_none()
 
 
+def open_from(work: Work, host: str, *, comment_id: int | None, about_id: int | None) -> Report | None:
+    """What anybody of that server said of the same, and nobody decided yet."""
+    query = select(Report).join(Actor, Actor.id == Report.reporter_id)
+    query = query.where(
+        Actor.host == host, Report.resolved_at.is_(None), Report.comment_id.is_not_distinct_from(comment_id)
+    )
+    query = query.where(Report.about_id.is_not_distinct_from(about_id))
+    return work.scalars(query.order_by(Report.id).limit(1)).one_or_none()
+
+
 def count_open(work: Work, group_id: int | None) -> int:
     """How many wait for a decision of the group's moderators, or of the node's admins."""
     return work.scalar(select(func.count()).where(_of(group_id), Report.resolved_at.is_(None))) or 0

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 BURST = 3000  # letters at once: a large server that was away for an hour brings its backlog
 PER_SECOND = 50.0  # and so many all the time; no honest server of today sends more to one small node
+LATELY = 5.0  # seconds for which a count of what waits holds; at most PER_SECOND of one host come in meanwhile
 HOSTS = 10_000  # that are remembered; whoever is forgotten begins anew
 
 
@@ -13,6 +14,32 @@ class TooMany(Exception):
     def __init__(self, wait: int) -> None:
         super().__init__(f"too many letters; wait {wait} s")
         self.wait = wait
+
+
+class Full(Exception):
+    """So many letters wait to be read that no more are taken for now (503)."""
+
+
+class Crowd:
+    """The letters that wait, as they were counted lately: no disk is filled by whoever writes faster than we read."""
+
+    def __init__(self, *, of_one: int, of_all: int) -> None:
+        self._of_one, self._of_all = of_one, of_all
+        self._waiting: dict[str, int] = {}
+        self._counted_at = -LATELY
+
+    def is_old(self, now: float) -> bool:
+        """Whether they are to be counted again. `now` is monotonic."""
+        return now - self._counted_at >= LATELY
+
+    def count(self, waiting: dict[str, int], now: float) -> None:
+        """These many of each host wait."""
+        self._waiting, self._counted_at = waiting, now
+
+    def must_have_room(self, host: str | None) -> None:
+        """Raises Full where the host, or all of them together, have enough here."""
+        if sum(self._waiting.values()) >= self._of_all or self._waiting.get(host or "", 0) >= self._of_one:
+            raise Full("too many letters wait here to be read")
 
 
 class Pace:

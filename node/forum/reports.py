@@ -46,22 +46,30 @@ def report_person(
 
 
 def take_flag(work: Work, reporter: Actor, objects: list[str], words: str, *, uri: str | None = None) -> Report:
-    """Keeps a report from another server for the moderators whom it concerns; the same one is kept once."""
+    """Keeps a report from another server for the moderators whom it concerns; one of a server about one thing."""
     known = reports.by_uri(work, uri) if uri is not None else None
     if known is not None:
         return known
+    words = markup.at_edge(words).strip()[:WORDS]
     objects = objects[:OBJECTS]
     items = [found for about in objects if (found := threads.comment_by_uri(work, about)) is not None]
     named = [actor for about in objects if (actor := people.by_uri(work, about)) is not None]
     comment = items[0] if items else None
     about_id = named[0].id if named else comment.author_id if comment is not None else None
+    comment_id = comment.id if comment is not None else None
+    known = reports.open_from(work, reporter.host, comment_id=comment_id, about_id=about_id)
+    if known is not None:  # a thousand accounts of one server are one voice (DOS-15)
+        if words and words not in known.words and len(known.words) + len(words) + 2 <= WORDS:
+            known.words = f"{known.words}\n\n{words}".strip()
+        work.flush()
+        return known
     kept = Report(
         uri=uri,
         reporter_id=reporter.id,
         objects=objects,
-        words=markup.at_edge(words).strip()[:WORDS],
+        words=words,
         group_id=_for_whom(work, comment) if comment is not None else None,
-        comment_id=comment.id if comment is not None else None,
+        comment_id=comment_id,
         about_id=about_id,
         created_at=work.now,
     )

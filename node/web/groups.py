@@ -119,6 +119,7 @@ async def show_group(request: web.Request) -> web.StreamResponse:
         language=card.language,
         hue=card.hue,
         indexed=before is None and not secret and card.listed,
+        hidden=secret,
     )
     return look.page(request, "group.html", head, page=found, handle=handle, first=before is None)
 

@@ -46,6 +46,7 @@ class Head:
     language: str | None = None
     hue: int | None = None
     indexed: bool = True
+    hidden: bool = False  # from whoever is not of the group: no browser keeps it for the next one at the machine
 
 
 @cache
@@ -151,6 +152,8 @@ def page(request: web.Request, template: str, head: Head, *, status: int = 200, 
     response.headers["Cache-Control"] = "no-cache"
     if session.reader_of(request) is not None or forms.VISIT in request:
         response.headers["Cache-Control"] = "private, no-cache"  # it is one reader's own (HTT-06)
+    if head.hidden:
+        response.headers["Cache-Control"] = "private, no-store"
     forms.keep_visit(request, response)
     if head.alternate and addresses.web_address(head.alternate):
         # One header only: Mastodon reads the first and no other.

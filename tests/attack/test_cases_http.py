@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
+from pathlib import Path
 
 import pytest
 from aiohttp import http_parser
 
+from node.serving import CannotListen, refuse_known_holes
+from tests.equipment.browsers import Answer, Browser, browser_of
 from tests.equipment.nodes import Moot
 from tests.peers.scripted import ScriptedServer
 from tests.peers.wire import Reply, digest_of, send_raw
@@ -273,7 +277,94 @@ async def test_a_request_of_the_last_century_is_answered(node: Moot) -> None:
     assert await sent(node, waits) in (100, 400, 401, 415)
 
 
-def test_the_fast_parser_is_in_use() -> None:
-    """HTT-01: aiohttp's parser in Python lets some of these pass."""
+def test_a_node_does_not_start_on_a_library_with_known_holes() -> None:
+    """HTT-01, HTT-12: aiohttp's parser in Python lets some of these pass, and so do older versions."""
+    refuse_known_holes()
+    refuse_known_holes("4.0.1")
+    for version in ("3.14.2", "3.9.1", "3.13.0rc1"):
+        with pytest.raises(CannotListen, match="known holes"):
+            refuse_known_holes(version)
+    with pytest.raises(CannotListen, match="AIOHTTP_NO_EXTENSIONS"):
+        refuse_known_holes(parser=http_parser.HttpRequestParserPy)
+    pins = (Path(__file__).parents[2] / "constraints.txt").read_text()
+    pinned = re.search(r"^aiohttp==(.+)$", pins, re.MULTILINE)
+    assert pinned is not None
+    refuse_known_holes(pinned[1])
 
-    assert http_parser.HttpRequestParser.__module__ == "aiohttp._http_parser"
+
+async def test_a_digest_and_a_signature_behind_the_body_count_for_nothing(node: Moot, world: ScriptedServer) -> None:
+    """SIG-50: trailers of a chunked body are read by nobody."""
+    garden = await node.group("garden")
+    maria = world.actor("maria@mastodon.test")
+    signed = maria.signed(maria.letter(f"{node.origin}/inbox", maria.follow(garden)))
+    moved = {name: signed.value(name) for name in ("Digest", "Signature")}
+    for kept in ((), ("Digest",), ("Signature",)):
+        head = b"POST /inbox HTTP/1.1\r\n" + HEAD + b"Content-Type: application/activity+json\r\n"
+        head += f"Date: {signed.value('Date')}\r\nTransfer-Encoding: chunked\r\nTrailer: Digest, Signature\r\n".encode()
+        head += b"".join(f"{name}: {moved[name]}\r\n".encode() for name in kept)
+        body = f"{len(signed.body):x}\r\n".encode() + signed.body + b"\r\n0\r\n"
+        trailers = b"".join(f"{name}: {value}\r\n".encode() for name, value in moved.items())
+        assert await sent(node, head + b"\r\n" + body + trailers + b"\r\n") in (400, 401), kept
+    await node.settle()
+    assert await node.follower_count(garden) == 0
+
+
+BROWSERS = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "text/html, application/activity+json;q=0.9",
+    "*/*",
+    "application/json",
+    "text/*",
+    "application/activity+json;q=0, text/html",
+    "image/avif,image/webp,*/*",
+)
+SERVERS = (
+    "application/activity+json",
+    'application/ld+json; profile="https://www.w3.org/ns/activitystreams"',
+    'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams", text/html;q=0.1',
+    "Application/Activity+JSON; charset=utf-8",
+    "application/json, application/activity+json",
+    "text/html;q=0.5, application/ld+json",
+)
+
+
+async def test_browsers_get_pages_and_servers_get_documents(node: Moot) -> None:
+    """HTT-07, HTT-05: whatever else stands in Accept, and however it is weighed; caches are told that it matters."""
+    await node.person("liam")
+    await node.group("garden", "liam")
+    for accept in BROWSERS + SERVERS:
+        status, response, _ = await node.get("/g/garden", accept)
+        expected = "text/html" if accept in BROWSERS else "application/activity+json"
+        assert (status, response.content_type) == (200, expected), accept
+        assert "accept" in response.headers["Vary"].lower(), accept
+
+
+def tag_of(answer: Answer) -> str:
+    """The ETag of a page, however it is spelt."""
+    return next((value for name, value in answer.headers.items() if name.lower() == "etag"), "")
+
+
+async def test_what_one_reader_gets_is_kept_by_no_cache_and_given_to_no_other(node: Moot) -> None:
+    """HTT-06: the tag of a private page opens nothing, two readers have two tags, and strangers share theirs."""
+    for name in ("liam", "mira", "otto"):
+        await node.person(name)
+    await node.group("garden", "liam", "mira", "otto")
+    await node.group("cellar", "liam", "mira", privacy="secret")
+    readers = {name: await browser_of(node, name) for name in ("liam", "mira", "otto")}
+    private, public = await readers["liam"].page("/g/cellar"), await readers["liam"].page("/g/garden")
+
+    assert private.headers["Cache-Control"] == "private, no-store"
+    assert public.headers["Cache-Control"] == "private, no-cache"
+    assert "cookie" in public.headers["Vary"].lower()
+    for name in ("otto", None):
+        reader = readers[name] if name else Browser(node)
+        answer = await reader.get("/g/cellar", If_None_Match=tag_of(private))
+        assert answer.status == 404, "304 would say that it is there"
+    strangers = [await Browser(node).page("/g/garden") for _ in range(2)]
+    assert tag_of(strangers[0]) == tag_of(strangers[1]) != tag_of(public)
+    signed_in = await readers["mira"].get("/g/garden", If_None_Match=tag_of(strangers[0]))
+    assert signed_in.status == 200, "what strangers got is not what a member gets"
+    assert "private" not in strangers[0].headers["Cache-Control"]
+    status, response, _ = await node.get("/g/garden")
+    assert (status, response.headers["Cache-Control"]) == (200, "public, max-age=60")
+    assert response.headers["ETag"] not in (tag_of(public), tag_of(strangers[0]))

@@ -440,6 +440,24 @@ def test_a_signature_from_another_time_is_refused(ana: Keys, hours: float) -> No
             opened(request, ana.public, now=then)
 
 
+def test_a_wrong_clock_of_ours_shifts_the_window_and_is_named(ana: Keys) -> None:
+    """SIG-25: whatever our clock says, one stretch of times counts and no other; the refusal says whose it may be."""
+    for wrong in (-2, 0, 2):
+        ours = NOW + timedelta(hours=wrong)
+        taken = []
+        for quarter in range(-4 * 16, 4 * 16):
+            sent_at = NOW + timedelta(minutes=15 * quarter)
+            request = cavage(ana.make, headers={"date": format_datetime(sent_at, usegmt=True)})
+            try:
+                opened(request, ana.public, now=ours)
+            except Unverified as refusal:
+                assert "our own clock is" in str(refusal)
+                continue
+            taken.append(quarter)
+        assert taken == list(range(taken[0], taken[-1] + 1))
+        assert (taken[0], taken[-1]) == (4 * (wrong - 12), 4 * (wrong + 1))
+
+
 @pytest.mark.parametrize(
     "date",
     [

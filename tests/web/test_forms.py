@@ -151,7 +151,7 @@ def test_what_is_here_is_led_to():
     ],
 )
 async def test_a_visitor_is_where_our_proxy_says(open_moot, forwarded, network):
-    """WEB-13: what stands before our proxy's word anybody may have written."""
+    """HTT-09, WEB-13: what stands before our proxy's word anybody may have written."""
 
     async def tell(request):
         return web.Response(text=session.network_of(request))

@@ -267,7 +267,7 @@ async def test_guessing_is_answered_with_429_and_when_to_try_again(moot: Moot, c
 
 
 async def test_a_guesser_gets_no_new_tries_by_lying_about_where_they_are(moot: Moot, clock: Clock) -> None:
-    """WEB-13: of X-Forwarded-For only what our own proxy added counts, and of IPv6 only the network."""
+    """WEB-13, HTT-09: of X-Forwarded-For only what our own proxy added counts, and of IPv6 only the network."""
     await member(moot)
     browser = moot.browser()
     given = {"csrf": browser.token(), "login": "ana", "password": "a wrong password"}

@@ -37,7 +37,7 @@ OF_GROUPS = (
 @pytest.mark.parametrize("role", ["moderator", "admin", "keeper"])
 @pytest.mark.parametrize("other", ["private", "closed", "secret"])
 async def test_what_is_of_another_group_is_not_there_in_this_one(worlds: Worlds, role: str, other: str) -> None:
-    """WEB-18: requests, invitations, reports, members and guests, by their numbers; also for who may act in both."""
+    """WEB-18, AUT-57: requests, invitations, reports, members and guests, by their numbers; also for who may act in both."""
     values = worlds.worlds[other].values | {"open_thread": worlds.worlds["open"].values["thread"]}
     for path, fields in OF_GROUPS:
         answer = await worlds.ask(
@@ -80,7 +80,7 @@ async def test_a_part_is_made_only_below_a_group_that_one_runs(worlds: Worlds) -
 
 
 async def test_sessions_passkeys_and_notices_are_their_owners_alone(open_moot: Callable[..., Any]) -> None:
-    """WEB-18, WEB-05: by their numbers, for whoever is signed in."""
+    """WEB-18, WEB-05, AUT-57: by their numbers, for whoever is signed in."""
     moot: Moot = await open_moot()
     ana, ben = await moot.person("ana"), await moot.person("ben")
     browser = await moot.sign_in(ana)
