@@ -700,7 +700,7 @@ class Report(Table):
 
 
 class Block(Table):
-    """An actor elsewhere who wants nothing from one of ours."""
+    """An actor, here or elsewhere, who wants nothing of another one; at least one of the two is ours."""
 
     __tablename__ = "blocks"
     __table_args__ = (UniqueConstraint("actor_id", "target_id"),)
@@ -944,4 +944,12 @@ Index(
     Letter.lease_owner,
     sqlite_where=text("lease_owner IS NOT NULL"),
     postgresql_where=text("lease_owner IS NOT NULL"),
+)
+
+# Few answer the page of a post instead of the post; without it each reply would have every item looked at.
+Index(
+    "ix_comments_page_url",
+    Comment.page_url,
+    sqlite_where=text("page_url IS NOT NULL"),
+    postgresql_where=text("page_url IS NOT NULL"),
 )

@@ -65,6 +65,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("list_id", "host", name=op.f("pk_block_list_entries")),
     )
     op.create_index(op.f("ix_block_list_entries_host"), "block_list_entries", ["host"])
+    paged = sa.text("page_url IS NOT NULL")
+    op.create_index("ix_comments_page_url", "comments", ["page_url"], sqlite_where=paged, postgresql_where=paged)
     few = sa.text("attempts >= 3")
     op.create_index("ix_deliveries_suspect", "deliveries", ["host", "id"], sqlite_where=few, postgresql_where=few)
     op.create_table(
