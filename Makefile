@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # What marks a text: gettext's own names, and the refusals of rules.
 TEXTS = -k _ -k gettext -k ngettext:1,2 -k pgettext:1c,2 -k npgettext:1c,2,3 -k NotAllowed -k Invalid -k NotFound
 
-.PHONY: help run demo test attack faults security-table bench lint format messages clean
+.PHONY: help run demo test attack fuzz faults security-table bench lint format messages clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,9 @@ test: $(VENV)/.installed-test ## Run the tests; those that need Chromium or Fedi
 
 attack: $(VENV)/.installed-test ## Play a corpus of attacks: make attack CORPUS=tests/attack/corpus.json
 	$(BIN)/python -m tests.attack.play $(CORPUS) $(ARGS)
+
+fuzz: $(VENV)/.installed-test ## Fuzz what reads bytes of strangers for a minute: FOLKMOOT_FUZZ_MINUTES=60 make fuzz ARGS=html
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 security-table: $(VENV)/.installed-test ## Bring the table of docs/security.md up to date
 	FOLKMOOT_WRITE=1 $(BIN)/python -m pytest -q -n 0 tests/test_security_md.py

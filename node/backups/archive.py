@@ -281,7 +281,7 @@ def is_proper(name: str) -> bool:
     """Whether a name is one that a backup has, and leads nowhere else when it is written."""
     if "\\" in name or "\0" in name or str(PurePosixPath(name)) != name:
         return False
-    first, *more = PurePosixPath(name).parts
+    first, *more = PurePosixPath(name).parts or (".",)
     if any(part in (".", "..") for part in more):
         return False
     return (first in (ROWS, MEDIA) and bool(more)) or name in (MANIFEST, CHECK, SECRET, SETTINGS)
@@ -304,6 +304,21 @@ def _manifest(data: bytes) -> Manifest:
         }
         listed = {name: Member(**member) for name, member in told["members"].items()}
         taken_at = datetime.fromisoformat(told["taken_at"])
-        return Manifest(**(told | {"tables": tables, "members": listed, "taken_at": taken_at}))
-    except (KeyError, TypeError, ValueError) as error:
+        manifest = Manifest(**(told | {"tables": tables, "members": listed, "taken_at": taken_at}))
+        _check_kinds(manifest)
+        return manifest
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BackupRefused(f"the manifest cannot be read: {error}") from error
+
+
+def _check_kinds(manifest: Manifest) -> None:
+    """Raises TypeError for a manifest that no writer of ours made, before anything is done with what it says."""
+    words = [manifest.folkmoot, manifest.origin, manifest.engine, manifest.revision]
+    words += [
+        word for table in manifest.tables.values() for column in table.columns for word in (column.name, column.kind)
+    ]
+    counts = list(manifest.waiting.values())
+    counts += [table.tally.rows for table in manifest.tables.values()]
+    counts += [member.size for member in manifest.members.values()]
+    if not all(isinstance(word, str) for word in words) or not all(isinstance(count, int) for count in counts):
+        raise TypeError("something in it is of another kind")
