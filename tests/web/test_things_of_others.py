@@ -37,7 +37,7 @@ OF_GROUPS = (
 @pytest.mark.parametrize("role", ["moderator", "admin", "keeper"])
 @pytest.mark.parametrize("other", ["private", "closed", "secret"])
 async def test_what_is_of_another_group_is_not_there_in_this_one(worlds: Worlds, role: str, other: str) -> None:
-    """WEB-18, AUT-57: requests, invitations, reports, members and guests, by their numbers; also for who may act in both."""
+    """WEB-18, AUT-57: requests, invitations, reports, members and guests, by number; also for who may act in both."""
     values = worlds.worlds[other].values | {"open_thread": worlds.worlds["open"].values["thread"]}
     for path, fields in OF_GROUPS:
         answer = await worlds.ask(
