@@ -243,6 +243,11 @@ def block(
     return _activity("Block", id, actor, object, to=to, cc=cc, **ban)
 
 
+def personal_block(id: str, actor: str, object: str) -> Document:
+    """A Block as Mastodon sends it: for the server of whom it is about, and nobody else."""
+    return _activity("Block", id, actor, object, to=[object])
+
+
 def report(id: str, actor: str, objects: Sequence[str], to: str, reason: str) -> Document:
     """A Flag: Lemmy reads `summary` and one object and wants exactly one `to`, Mastodon `content` and a list."""
     about = objects[0] if len(objects) == 1 else list(objects)

@@ -61,6 +61,9 @@ TABLE: dict[type, tuple[Consequence, ...]] = {
         lambda work, it: following.let_go(work, it.target),
     ),
     events.ActorChanged: (lambda work, it: _publish_actor(work, it),),
+    events.ActorBlocked: (
+        lambda work, it: moderation.publish_block(work, it.uri, it.actor, it.target, undone=it.undone),
+    ),
     events.ActorMoved: (lambda work, it: telling.publish_move(work, it.actor, it.target),),
     events.ActorErased: (
         lambda work, it: telling.publish_departure(work, it.actor),

@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from storage import visibility
 from storage.follows import heard
 from storage.people import Person, as_person
 from storage.schema import Activity, Actor, Comment, Follow, FollowedPost
@@ -121,6 +122,7 @@ def _listed(work: Work, reader_id: int, *conditions: ColumnElement[bool], limit:
         .outerjoin(group, group.id == FollowedPost.passed_on_id)
         .where(
             heard(author),
+            visibility.unblocked(reader_id, FollowedPost.author_id),
             or_(
                 _is_follower(reader_id, FollowedPost.author_id),
                 # What is for the followers of its author is for them alone, whoever passes it on (PRV-09).

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import aliased
 
+from storage import visibility
 from storage.people import Person, as_person
 from storage.schema import Actor, Group, Invitation, JoinRequest, Notice, Thread
 from storage.work import Work
@@ -108,8 +109,9 @@ def of_group(work: Work, group_id: int, *, thread_id: int | None = None) -> list
 
 
 def waiting_for(work: Work, actor_id: int) -> list[InvitationCard]:
-    """The open invitations of one of ours, the latest first."""
-    return _cards(work, and_(Invitation.invited_id == actor_id, _open(work)))
+    """The open invitations of one of ours, the latest first; none by whom they blocked."""
+    wanted = visibility.unblocked(actor_id, Invitation.inviter_id)
+    return _cards(work, and_(Invitation.invited_id == actor_id, _open(work), wanted))
 
 
 def card(work: Work, invitation_id: int) -> InvitationCard | None:

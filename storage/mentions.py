@@ -10,10 +10,13 @@ from storage.work import Work
 SHOWN = 8  # a list that is read at a glance
 
 
-def beginning_with(work: Work, words: str, *, thread_id: int | None, limit: int = SHOWN) -> list[Person]:
+def beginning_with(
+    work: Work, words: str, *, thread_id: int | None, viewer: int | None = None, limit: int = SHOWN
+) -> list[Person]:
     """People whose handle or name begins so: those of the thread first, then of its group, then others here.
 
-    Somebody of another server is found once they wrote in a thread that everybody may read, or in this one.
+    Somebody of another server is found once they wrote in a thread that everybody may read, or in this one; nobody
+    whom the viewer blocked.
     """
     name, _, host = words.lstrip("@").partition("@")
     like = f"{escaped(name)}%"
@@ -35,6 +38,7 @@ def beginning_with(work: Work, words: str, *, thread_id: int | None, limit: int 
             Actor.kind.in_(("person", "service")),
             Actor.state == "active",
             visibility.not_suspended(),
+            visibility.unblocked(viewer, Actor.id),
             or_(
                 Actor.name.ilike(like, escape="\\"),
                 Actor.display_name.ilike(like, escape="\\"),

@@ -1,4 +1,4 @@
-"""Acts of moderators, blocks between actors, and notices for one member alone."""
+"""Acts of moderators, and notices for one member alone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from storage import threads, visibility
 from storage.people import Person, as_person, path_name
-from storage.schema import Act, Actor, Block, Comment, Group, Notice, Thread
+from storage.schema import Act, Actor, Comment, Group, Notice, Thread
 from storage.work import Work
 
 
@@ -109,17 +109,7 @@ def _moved_place(work: Work, thread: Thread, group: str, number: int) -> threads
     return threads.MovedPlace(path_name(group), thread.uid, slug, thread.title if shown else "", number)
 
 
-# ------------------------------------------------------------------ blocks and notices
-
-
-def block_of(work: Work, actor_id: int, target_id: int) -> Block | None:
-    """How the actor bars the target."""
-    return work.scalars(select(Block).where(Block.actor_id == actor_id, Block.target_id == target_id)).one_or_none()
-
-
-def block_by_uri(work: Work, uri: str, actor_id: int) -> Block | None:
-    """The actor's block whose activity has that id."""
-    return work.scalars(select(Block).where(Block.uri == uri, Block.actor_id == actor_id)).first()
+# ------------------------------------------------------------------ private notices
 
 
 def was_told(work: Work, actor_id: int, uri: str) -> bool:

@@ -308,7 +308,7 @@ def _start_of_page_with(work: Work, thread_id: int, view: str, number: int) -> A
 def _as_read(item: Item, seen: Ranges, viewer: int) -> Item:
     """The item, and whether it is new to the viewer."""
     own = item.author is not None and item.author.id == viewer
-    new = item.state == visibility.VISIBLE and not own and not ranges.holds(seen, item.number)
+    new = item.state == visibility.VISIBLE and not own and not item.blocked and not ranges.holds(seen, item.number)
     return replace(item, new=True) if new else item
 
 
@@ -349,7 +349,14 @@ def cards(
     author = aliased(Actor)
     group_actor = aliased(Actor)
     query = (
-        select(Thread, group_actor.uri, group_actor.display_name, Comment, author)
+        select(
+            Thread,
+            group_actor.uri,
+            group_actor.display_name,
+            Comment,
+            author,
+            visibility.unblocked(viewer, Comment.author_id),
+        )
         .join(Group, Group.actor_id == Thread.group_id)
         .join(group_actor, group_actor.id == Thread.group_id)
         .join(Comment, (Comment.thread_id == Thread.id) & (Comment.number == 0))
@@ -389,8 +396,8 @@ def cards(
             people.path_name(group_uri),
             group_title or people.path_name(group_uri),
             first.state,
-            as_person(wrote) if wrote is not None and first.state != "deleted" else None,
-            first.html,
+            as_person(wrote) if wanted and wrote is not None and first.state != "deleted" else None,
+            first.html if wanted else "",  # who blocked its author sees that there is a thread, and opens it or not
             thread.private,
             thread.locked_at is not None,
             thread.pinned_at is not None,
@@ -399,7 +406,7 @@ def cards(
             thread.last_activity_at,
             thread.comments_count,
         )
-        for thread, group_uri, group_title, first, wrote in work.execute(query)
+        for thread, group_uri, group_title, first, wrote, wanted in work.execute(query)
     ]
 
 

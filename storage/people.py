@@ -180,9 +180,10 @@ def forget_keys(work: Work, actor_id: int, *, but: list[str]) -> None:
 
 
 def drop_ties(work: Work, actor_id: int) -> None:
-    """Ends every follow and membership of someone, both ways."""
+    """Ends every follow, membership and block of someone, both ways."""
     work.execute(delete(Follow).where(or_(Follow.follower_id == actor_id, Follow.target_id == actor_id)))
     work.execute(delete(Membership).where(Membership.actor_id == actor_id))
+    work.execute(delete(Block).where(or_(Block.actor_id == actor_id, Block.target_id == actor_id)))
 
 
 def follow_of(work: Work, follower_id: int, target_id: int) -> Follow | None:
@@ -245,13 +246,19 @@ class Inbox:
     dialect: str  # of the host: microblog, forum, discourse
 
 
-def inboxes_of(work: Work, actor_ids: set[int], *, sender_id: int, shared: bool = True) -> set[Inbox]:
+def inboxes_of(
+    work: Work, actor_ids: set[int], *, sender_id: int, shared: bool = True, even_blocked: bool = False
+) -> set[Inbox]:
     """The inboxes of these actors elsewhere, each once, shared where there is one.
 
-    Blocked hosts have none, and whoever blocks the sender wants nothing from them.
+    Blocked hosts have none, and whoever blocks the sender wants nothing from them. Whom the sender blocked gets
+    nothing new of theirs either, but may be told what ends: that is what `even_blocked` is for.
     """
     blocks = exists().where(Block.actor_id == Actor.id, Block.target_id == sender_id)
-    return _inboxes(work, _elsewhere().where(Actor.id.in_(actor_ids), ~blocks), shared=shared)
+    query = _elsewhere().where(Actor.id.in_(actor_ids), ~blocks)
+    if not even_blocked:
+        query = query.where(visibility.unblocked(sender_id, Actor.id))
+    return _inboxes(work, query, shared=shared)
 
 
 def follower_inboxes(work: Work, target_id: int) -> set[Inbox]:

@@ -89,8 +89,12 @@ def new_ids(
 
 
 def new_to(reader_id: int) -> ColumnElement[bool]:
-    """The item can be read, and is not the reader's own. Needs Comment in the query."""
-    return and_(Comment.state == visibility.VISIBLE, Comment.author_id != reader_id)
+    """The item can be read, and is neither the reader's own nor by whom they blocked. Needs Comment in the query."""
+    return and_(
+        Comment.state == visibility.VISIBLE,
+        Comment.author_id != reader_id,
+        visibility.unblocked(reader_id, Comment.author_id),
+    )
 
 
 def _within(parts: Iterable[tuple[int, int]]) -> ColumnElement[bool]:

@@ -49,7 +49,7 @@ def latest_id(work: Work, comment_id: int) -> int:
 def history(work: Work, uid: str, viewer: int | None, *, before: int | None = None, limit: int = 20) -> History | None:
     """The latest wordings of an item, or those before a version; None for whom its words are not there."""
     row = work.execute(
-        with_thread(select(Comment, Thread)).where(Comment.uid == uid, visibility.comment_seen_by(viewer))
+        with_thread(select(Comment, Thread)).where(Comment.uid == uid, visibility.comment_open_to(viewer))
     ).one_or_none()
     if row is None:
         return None

@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Row, Text, bindparam, cast, func, or_, sel
 
 from storage import visibility
 from storage.people import Person
-from storage.schema import Actor, Bookmark, Comment, Host, Reaction
+from storage.schema import Actor, Block, Bookmark, Comment, Host, Reaction
 from storage.work import Work
 
 NAMED = 40  # reactions to an item that are shown with who; more are a number
@@ -79,6 +79,12 @@ OF_PEOPLE = (
     Actor.state,
 )
 SELECT_PEOPLE = select(*OF_PEOPLE).where(Actor.id.in_(IDS), Actor.state != "suspended")
+# The same with whom the viewer blocked: joined, so that it costs no question of its own.
+SELECT_PEOPLE_OF_READER = (
+    select(*OF_PEOPLE, Block.id.label("block"))
+    .outerjoin(Block, (Block.target_id == Actor.id) & (Block.actor_id == bindparam("viewer")))
+    .where(Actor.id.in_(IDS), Actor.state != "suspended")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class Item:
     mine: frozenset[str] = frozenset()  # how the viewer reacted
     kept: bool = False  # among the viewer's bookmarks
     new: bool = False  # the viewer has not seen it
+    blocked: bool = False  # its author, by the viewer: it is folded away
 
     @property
     def covered(self) -> bool:
@@ -149,10 +156,10 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
     standing = [row.id for row in rows if row.state == visibility.VISIBLE]
     counted, reacted, mine = _reactions(work, standing, viewer)
     concerned = {author for _, author, _ in parents.values() if author is not None}
-    people = _people(work, concerned.union(actor_id for _, _, actor_id in reacted))
+    people, blocked = _people(work, concerned.union(actor_id for _, _, actor_id in reacted), viewer)
     named: dict[int, dict[str, list[Person]]] = {}
     for comment_id, kind, actor_id in reacted:
-        if actor_id in people:
+        if actor_id in people and actor_id not in blocked:
             named.setdefault(comment_id, {}).setdefault(kind, []).append(people[actor_id])
     kept = _kept(work, standing, viewer)
     seldom = {row.id: row for row in work.rows(OF_SELDOM, {"ids": [row.id for row in rows]})}
@@ -167,6 +174,8 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
         author = people.get(row.author_id) if shown or state == "removed" else None
         number, answered_id, answered_state = parents.get(row.parent_id, (None, None, ""))
         answered = people.get(answered_id) if answered_state in ("visible", "removed") else None
+        if answered is not None and answered.id in blocked:
+            answered = None  # only the number of the item tells that there is one
         found.append(
             Item(
                 row.id,
@@ -196,19 +205,25 @@ def of_rows(work: Work, rows: Sequence[Row[*tuple[Any, ...]]], viewer: int | Non
                 tuple((kind, tuple(who)) for kind, who in named.get(row.id, {}).items()) if shown else (),
                 frozenset(mine.get(row.id, ())),
                 row.id in kept,
+                blocked=author is not None and author.id in blocked,
             )
         )
     return found
 
 
-def _people(work: Work, ids: Iterable[int]) -> dict[int, Person]:
-    """Those of the actors who are heard: neither suspended nor on a blocked host."""
-    rows = work.rows(SELECT_PEOPLE, {"ids": list(ids)})
+def _people(work: Work, ids: Iterable[int], viewer: int | None) -> tuple[dict[int, Person], set[int]]:
+    """Those of the actors who are heard, neither suspended nor on a blocked host; and whom the viewer blocked."""
+    if viewer is None:
+        rows = work.rows(SELECT_PEOPLE, {"ids": list(ids)})
+        blocked: set[int] = set()
+    else:
+        rows = work.rows(SELECT_PEOPLE_OF_READER, {"ids": list(ids), "viewer": viewer})
+        blocked = {row.id for row in rows if row.block is not None}
     hosts = {row.host for row in rows if not row.local}
-    blocked: set[str] = set()
+    barred: set[str] = set()
     if hosts:
-        blocked = {host for (host,) in work.rows(OF_BLOCKED, {"ids": list(hosts)})}
-    return {
+        barred = {host for (host,) in work.rows(OF_BLOCKED, {"ids": list(hosts)})}
+    people = {
         row.id: Person(
             row.id,
             row.display_name or row.name,
@@ -222,8 +237,9 @@ def _people(work: Work, ids: Iterable[int]) -> dict[int, Person]:
             state=row.state,
         )
         for row in rows
-        if row.local or row.host not in blocked
+        if row.local or row.host not in barred
     }
+    return people, blocked
 
 
 def _reactions(

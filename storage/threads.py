@@ -135,7 +135,7 @@ def touch(work: Work, comment_ids: Sequence[int]) -> None:
 def is_visible(work: Work, comment_id: int, viewer: int | None) -> bool:
     """The predicate, asked for one item."""
     return (
-        work.scalar(with_thread(select(Comment.id)).where(Comment.id == comment_id, visibility.comment_seen_by(viewer)))
+        work.scalar(with_thread(select(Comment.id)).where(Comment.id == comment_id, visibility.comment_open_to(viewer)))
         is not None
     )
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import aliased
 
-from storage.schema import Actor, Comment, Fact, Follow, Group, Guest, Host, Membership, Thread
+from storage.schema import Actor, Block, Comment, Fact, Follow, Group, Guest, Host, Membership, Thread
 from storage.work import Work
 
 VISIBLE = "visible"
@@ -67,8 +67,19 @@ def is_silenced(actor: Any) -> ColumnElement[bool]:
     return exists(select(host.host).where(host.host == actor.host, host.limit == "silence").correlate(actor))
 
 
+def unblocked(viewer: int | None, who: Any) -> ColumnElement[bool]:
+    """The viewer did not block that actor, who is a column with ids (PRV-15)."""
+    if viewer is None:
+        return true()
+    block = aliased(Block)
+    return ~exists(select(block.id).where(block.actor_id == viewer, block.target_id == who))
+
+
 def author_pushed(viewer: int | None) -> ColumnElement[bool]:
-    """The item may be put before the viewer unasked: its author is not silenced, or they follow them. Needs Comment."""
+    """The item may be put before the viewer unasked: its author is not silenced, or they follow them. Needs Comment.
+
+    Of whom the viewer blocked, nothing may.
+    """
     author, follow = aliased(Actor), aliased(Follow)
     silenced = exists(
         select(author.id)
@@ -82,7 +93,7 @@ def author_pushed(viewer: int | None) -> ColumnElement[bool]:
             follow.follower_id == viewer, follow.target_id == Comment.author_id, follow.state == "accepted"
         )
     )
-    return or_(~silenced, follows)
+    return and_(unblocked(viewer, Comment.author_id), or_(~silenced, follows))
 
 
 def tells(actor: Any, reader: int) -> ColumnElement[bool]:
@@ -94,7 +105,8 @@ def tells(actor: Any, reader: int) -> ColumnElement[bool]:
         .where(follow.follower_id == reader, follow.target_id == actor.id, follow.state == "accepted")
         .correlate(actor)
     )
-    return and_(actor.state == "active", or_(actor.local.is_(True), and_(~barred, or_(~is_silenced(actor), follows))))
+    heard = or_(actor.local.is_(True), and_(~barred, or_(~is_silenced(actor), follows)))
+    return and_(actor.state == "active", heard, unblocked(reader, actor.id))
 
 
 def not_suspended() -> ColumnElement[bool]:
@@ -102,9 +114,14 @@ def not_suspended() -> ColumnElement[bool]:
     return or_(Host.limit.is_(None), Host.limit != "suspend")
 
 
-def comment_seen_by(viewer: int | None) -> ColumnElement[bool]:
-    """The item's words may be shown. Needs Comment, Thread and Group joined."""
+def comment_open_to(viewer: int | None) -> ColumnElement[bool]:
+    """The item's words are there for the viewer who asks for them. Needs Comment, Thread and Group joined."""
     return and_(Comment.state == VISIBLE, author_heard(), thread_seen_by(viewer))
+
+
+def comment_seen_by(viewer: int | None) -> ColumnElement[bool]:
+    """The item's words may be shown in lists, feeds, searches: the viewer did not block its author. Needs the same."""
+    return and_(comment_open_to(viewer), unblocked(viewer, Comment.author_id))
 
 
 def is_shown(work: Work, actor: Actor) -> bool:

@@ -1,6 +1,7 @@
 """People at the console, and who follows whom."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,14 @@ import click
 from node.app import Parts
 from node.cli import finding
 from node.cli.console import Console, Trouble, verb
-from node.forum import accounts, second_factors
+from node.forum import accounts, blocking, second_factors
 from node.forum import people as forum_people
 from storage import accounts as stored_accounts
+from storage import blocks, people
 from storage import console as seen
-from storage import people
 from storage.accounts import PersonRow as SeenByAdmin
 from storage.console import PersonRow
+from storage.schema import Actor
 from storage.work import Work
 
 
@@ -134,6 +136,67 @@ def promote(console: Console, name: str, demote: bool, reason: str) -> None:
 
     done = console.write(act)
     console.answer(done, f"{done['name']} is {'an admin' if done['admin'] else 'no admin any more'}.")
+
+
+@verb(person, "block")
+@click.argument("name")
+@click.argument("target")
+def block(console: Console, name: str, target: str) -> None:
+    """Fold away what TARGET says for NAME, who wants nothing more of them. TARGET is here or on another server.
+
+    \b
+    Examples:
+      folkmoot person block ana ben
+      folkmoot person block ana @troll@other.example
+    """
+    console.answer(*_block(console, name, target, blocking.block, "wants nothing more of"))
+
+
+@verb(person, "unblock")
+@click.argument("name")
+@click.argument("target")
+def unblock(console: Console, name: str, target: str) -> None:
+    """Take back that NAME blocked TARGET. Follows that it ended stay ended.
+
+    \b
+    Example:
+      folkmoot person unblock ana @troll@other.example
+    """
+    console.answer(*_block(console, name, target, blocking.unblock, "does not block, any more,"))
+
+
+def _block(
+    console: Console, name: str, target: str, act: Callable[[Work, Actor, Actor], None], words: str
+) -> tuple[dict[str, str], str]:
+    def do(work: Work) -> dict[str, str]:
+        actor, other = finding.our_person(work, name), finding.anybody(work, target)
+        act(work, actor, other)
+        return {"name": actor.name, "target": other.name if other.local else other.handle}
+
+    done = console.write(do)
+    return done, f"{done['name']} {words} {done['target']}."
+
+
+@verb(person, "blocks")
+@click.argument("name")
+def list_blocks(console: Console, name: str) -> None:
+    """Whom someone blocked.
+
+    \b
+    Example:
+      folkmoot person blocks ana
+    """
+    found = console.read(lambda work: blocks.blocked_by(work, finding.our_person(work, name).id))
+    rows = [BlockRow(one.person.handle, one.person.name, one.person.uri, one.since.isoformat()) for one in found]
+    console.table(rows, ("handle", "name", "since"), [(row.handle, row.name, row.since) for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    handle: str
+    name: str
+    uri: str
+    since: str
 
 
 @verb(person, "list")

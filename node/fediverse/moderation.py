@@ -3,6 +3,7 @@
 from federation import activities
 from federation.activities import Activity, text
 from federation.documents import serialise
+from node.fediverse import telling
 from node.forum import moderation, reports
 from node.forum.errors import NotFound
 from storage import deliveries, people, threads
@@ -40,6 +41,16 @@ def forward_report(work: Work, report: Report) -> None:
         forum=serialise(activities.report(uri, node.uri, both[-1:], person.uri, report.words)),
         to=people.inboxes_of(work, {person.id}, sender_id=node.id),
     )
+
+
+def publish_block(work: Work, uri: str, actor: Actor, target: Actor, *, undone: bool = False) -> None:
+    """Block, or its Undo with the Block embedded, to the server of whom it is about alone, as Mastodon does."""
+    if target.local:
+        return
+    activity = activities.personal_block(uri, actor.uri, target.uri)
+    if undone:
+        activity = activities.undo(deliveries.mint(work), actor.uri, activity, [target.uri])
+    telling.send_to_one(work, activity, actor, target, about=target.uri, always=True)
 
 
 def receive_block(work: Work, activity: Activity, sender: Actor) -> str:

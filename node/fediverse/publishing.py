@@ -270,7 +270,8 @@ def publish_reaction(work: Work, comment: Comment, actor: Actor, kind: str, *, u
         activity = build(uri, actor.uri, comment.uri, [author.uri, PUBLIC], [], audience=group.uri)
         if undone is not None:
             activity = activities.undo(deliveries.mint(work), actor.uri, activity, [author.uri, PUBLIC], [])
-        to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False)
+        ends = undone is not None
+        to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False, even_blocked=ends)
         if kind == "dislike":
             to = announcing.of(announcing.FORUM, to)  # nobody else knows what it is
         body = serialise(activity)

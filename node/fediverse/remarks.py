@@ -164,7 +164,7 @@ def publish_erasure(work: Work, remark: Remark, author: Actor) -> None:
 def publish_like(work: Work, actor: Actor, uri: str, author: Actor, *, undone: bool) -> None:
     """Like, or its Undo with the Like embedded, to the author's own inbox."""
     said = deliveries.latest_about(work, actor.id, "Like", uri)
-    to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False)
+    to = people.inboxes_of(work, {author.id}, sender_id=actor.id, shared=False, even_blocked=undone)
     if not undone:
         if said is None or deliveries.latest_about(work, actor.id, "Undo", uri, after=said.id) is not None:
             _send(work, activities.like(deliveries.mint(work), actor.uri, uri, [author.uri, PUBLIC]), actor, uri, to)

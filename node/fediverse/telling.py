@@ -16,14 +16,14 @@ def send_follow(work: Work, follow: Follow, follower: Actor, target: Actor) -> N
     """Our Follow, to the target's own inbox."""
     assert follow.uri is not None, "a follow of ours has an id"
     document = activities.follow(follow.uri, follower.uri, target.uri)
-    _to_one(work, document, follower, target, about=target.uri)
+    send_to_one(work, document, follower, target, about=target.uri)
 
 
 def send_unfollow(work: Work, follower: Actor, target: Actor, request: str | None) -> None:
     """Undo{Follow}, with the Follow embedded."""
     undone = activities.follow(request or deliveries.mint(work), follower.uri, target.uri)
     undo = activities.undo(deliveries.mint(work), follower.uri, undone, [target.uri])
-    _to_one(work, undo, follower, target, about=target.uri, always=True)
+    send_to_one(work, undo, follower, target, about=target.uri, always=True)
 
 
 def send_answer(work: Work, follower: Actor, target: Actor, request: str | None, *, accepted: bool) -> None:
@@ -37,10 +37,10 @@ def send_answer(work: Work, follower: Actor, target: Actor, request: str | None,
     answer = (activities.accept if accepted else activities.reject)(
         deliveries.mint(work), target.uri, follow, [follower.uri]
     )
-    _to_one(work, answer, target, follower, about=follower.uri, always=True)
+    send_to_one(work, answer, target, follower, about=follower.uri, always=True)
 
 
-def _to_one(
+def send_to_one(
     work: Work, document: Document, sender: Actor, recipient: Actor, *, about: str, always: bool = False
 ) -> None:
     body = serialise(document)
@@ -54,7 +54,7 @@ def _to_one(
         always=always,
         microblog=body,
         forum=body,
-        to=people.inboxes_of(work, {recipient.id}, sender_id=sender.id, shared=False),
+        to=people.inboxes_of(work, {recipient.id}, sender_id=sender.id, shared=False, even_blocked=True),
     )
 
 
@@ -74,7 +74,7 @@ def tell(work: Work, group: Actor, recipient: Actor, words: str, *, about: str) 
         "tag": [{"type": "Mention", "href": recipient.uri, "name": f"@{recipient.handle}"}],
     }
     create = activities.create(deliveries.mint(work), group.uri, note, [recipient.uri], [], published=work.now)
-    _to_one(work, create, group, recipient, about=uri, always=True)
+    send_to_one(work, create, group, recipient, about=uri, always=True)
 
 
 def invite(work: Work, invitation: Invitation, secret: str, invited: Actor, inviter: Actor | None) -> None:
@@ -102,7 +102,7 @@ def invite(work: Work, invitation: Invitation, secret: str, invited: Actor, invi
         "tag": [{"type": "Mention", "href": invited.uri, "name": f"@{invited.handle}"}],
     }
     create = activities.create(deliveries.mint(work), group.uri, note, [invited.uri], [], published=work.now)
-    _to_one(work, create, group, invited, about=note["id"])
+    send_to_one(work, create, group, invited, about=note["id"])
 
 
 # ------------------------------------------------------------------ actors

@@ -394,6 +394,16 @@ class SecondFactorChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ActorBlocked:
+    """Somebody of ours wants nothing more of an actor, or takes that back."""
+
+    uri: str  # of the block
+    actor: Actor
+    target: Actor
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionsEnded:
     """Browsers are signed out from here on, and what they listen to ends."""
 

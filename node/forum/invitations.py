@@ -8,7 +8,7 @@ from datetime import timedelta
 from node.forum import emails, markup, members, rules
 from node.forum.errors import Invalid, NotAllowed, NotFound
 from node.forum.events import Invited
-from storage import groups, invitations, moderation, people, threads, tokens
+from storage import accounts, blocks, groups, invitations, moderation, people, threads, tokens
 from storage import members as stored_members
 from storage.schema import Actor, Group, Guest, Invitation, Notice, Thread
 from storage.work import Work
@@ -131,10 +131,21 @@ def _invite(
     )
     work.add(invitation)
     work.flush()
+    if _is_blocked(work, inviter, actor, email):
+        return invitation  # which is there for whoever sent it, and reaches nobody
     if actor is not None and actor.local:
         _tell_here(work, invitation, actor, inviter)
     work.happened(Invited(invitation, secret, inviter))
     return invitation
+
+
+def _is_blocked(work: Work, inviter: Actor | None, actor: Actor | None, email: str | None) -> bool:
+    """Who is invited wants nothing of whoever invites them."""
+    if inviter is None:
+        return False
+    account = accounts.by_email(work, email) if actor is None and email is not None else None
+    invited_id = actor.id if actor is not None else account.actor_id if account is not None else None
+    return invited_id is not None and blocks.of(work, invited_id, inviter.id) is not None
 
 
 def _tell_here(work: Work, invitation: Invitation, actor: Actor, inviter: Actor | None) -> None:

@@ -14,7 +14,7 @@ from node.forum.events import (
     SessionsEnded,
     Unfollowed,
 )
-from storage import accounts, deliveries, groups, items, people, reactions, sessions, visibility
+from storage import accounts, blocks, deliveries, groups, items, people, reactions, sessions, visibility
 from storage import remarks as stored_remarks
 from storage.schema import Act, Actor, Follow, Group, Handle
 from storage.work import Work
@@ -272,6 +272,8 @@ def follow(work: Work, follower: Actor, target: Actor, *, uri: str | None = None
     known = people.follow_of(work, follower.id, target.id)
     if uri is not None and known is None and people.is_gone(work, uri, follower.uri):
         raise NotAllowed("That follow was undone before it came.")
+    if blocks.of(work, follower.id, target.id) is not None:
+        raise NotAllowed("You blocked this account. Take that back before you follow it.")
     if target.local:
         _may_follow(work, follower, target)
     if known is None:
@@ -293,7 +295,9 @@ def follow(work: Work, follower: Actor, target: Actor, *, uri: str | None = None
 
 
 def _may_follow(work: Work, follower: Actor, target: Actor) -> None:
-    """A ban refuses the follow; a secret group is not there for whoever is outside it."""
+    """A ban or a block refuses the follow; a secret group is not there for whoever is outside it."""
+    if blocks.of(work, target.id, follower.id) is not None:
+        raise NotAllowed("This account cannot be followed.")
     group = groups.by_id(work, target.id) if target.kind == "group" else None
     if group is None:
         return

@@ -5,7 +5,7 @@ from itertools import islice
 
 from node.forum import rules
 from node.forum.errors import NotFound
-from storage import bookmarks, ranges, readings, threads
+from storage import blocks, bookmarks, ranges, readings, threads
 from storage.ranges import Ranges
 from storage.schema import Account, Actor, Bookmark, Comment, Reading, Thread
 from storage.work import Work
@@ -125,18 +125,44 @@ def use_keys(work: Work, reader_id: int, *, on: bool) -> None:
 
 
 def note_posted(work: Work, comment: Comment, author: Actor) -> None:
-    """What one says oneself is read; what comes late into the place of a missing item is new to everybody else."""
+    """What one says oneself is read; what comes late into the place of a missing item is new to everybody else.
+
+    But for whoever blocked who said it.
+    """
     thread = threads.by_id(work, comment.thread_id)
     if comment.number + 1 < thread.next_number:
         for reading in readings.of_thread(work, thread.id):
             seen = ranges.parse(reading.ranges)
             if reading.actor_id != author.id and ranges.holds(seen, comment.number):
                 reading.ranges = ranges.write(ranges.without(seen, comment.number, comment.number))
-    if author.local:
+    concerned = {author.id} if author.local else set()
+    concerned.update(blocks.readers_blocking(work, author.id, thread.id, thread.group_id))
+    for reader_id in sorted(concerned):  # in the order in which others hold them, so that none waits for another
+        if reader_id != author.id:
+            _pass_over(work, thread, reader_id, comment.number)
+            continue
         reading = readings.to_change(work, author.id, thread.id)
         _be_there(work, reading)
         _keep(work, thread, reading, ranges.add(ranges.parse(reading.ranges), ((comment.number, comment.number),)))
     work.flush()
+
+
+def _pass_over(work: Work, thread: Thread, reader_id: int, number: int) -> None:
+    """What is said by somebody whom the reader blocked makes the thread no more unread to them than it was."""
+    reading = readings.of(work, reader_id, thread.id)
+    if reading is None and number > 0:
+        return  # they never opened it: it waits for them, or not, because of what else is in it
+    reading = readings.to_change(work, reader_id, thread.id)
+    if reading.ranges:
+        _keep(work, thread, reading, ranges.add(ranges.parse(reading.ranges), ((number, number),)))
+    if number == 0 or (reading.dismissed is not None and reading.dismissed >= number - 1):
+        reading.dismissed = max(number, reading.dismissed or 0)
+
+
+def let_be(work: Work, reader_id: int) -> None:
+    """Takes those threads out of the reader's inbox in which nothing is new any more but what they blocked."""
+    _, hollow = readings.unread(work, reader_id, limit=AT_ONCE)
+    close_gaps(work, reader_id, hollow)
 
 
 def forget_all_of(work: Work, actor_id: int) -> None:

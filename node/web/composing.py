@@ -202,7 +202,8 @@ async def complete_mention(request: web.Request) -> web.StreamResponse:
 def _complete(work: Work, words: str, uid: str, reader_id: int) -> list[people.Person]:
     thread = threads.by_uid(work, uid) if uid else None
     seen = thread is not None and threads.thread_is_visible(work, thread.id, reader_id)
-    return mentions.beginning_with(work, words, thread_id=thread.id if thread is not None and seen else None)
+    place = thread.id if thread is not None and seen else None
+    return mentions.beginning_with(work, words, thread_id=place, viewer=reader_id)
 
 
 # ------------------------------------------------------------------ drafts

@@ -11,7 +11,7 @@ from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, look, old_addresses, session
 from node.web.look import Head
-from storage import pages, people, remarks
+from storage import blocks, pages, people, remarks
 from storage.pages import Said
 from storage.people import Person
 from storage.remarks import Said as Remark
@@ -34,6 +34,7 @@ class PersonPage:
     fields: tuple[Field, ...] = ()
     elsewhere: tuple[Remark, ...] = ()  # said on other servers
     deactivated: bool = False  # they take a break: their name stands, and nothing else
+    blocked: bool = False  # by the viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +84,6 @@ def find(work: Work, name: str, *, viewer: int | None) -> PersonPage | Gone | No
         return PersonPage(hidden, (), followers, False, actor.language, deactivated=True)
     said = tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST))
     elsewhere = tuple(remarks.said_by(work, actor.id, limit=LATEST)[0])
-    return PersonPage(shown, said, followers, actor.indexable, actor.language, profiles.fields(actor), elsewhere)
+    blocked = viewer is not None and blocks.of(work, viewer, actor.id) is not None
+    fields = profiles.fields(actor)
+    return PersonPage(shown, said, followers, actor.indexable, actor.language, fields, elsewhere, blocked=blocked)

@@ -57,13 +57,17 @@ async def show_markdown(request: web.Request) -> web.StreamResponse:
 def _as_markdown(sourced: Sourced) -> str:
     item = sourced.item
     who = item.author.name if item.author is not None else _("Someone")
-    if item.author is not None and item.remote:
+    if item.blocked:
+        who = _("Somebody you blocked")
+    elif item.author is not None and item.remote:
         who += f" (@{item.author.handle})"
     head = f"\n## #{item.number} {_line(who)}, {languages.moment(item.published_at)}\n\n"
     if item.parent_author and item.parent_number:
         head += f"*{_('reply to %(name)s', name=_line(item.parent_author))} #{item.parent_number}*\n\n"
     if item.state != "visible":
         return f"{head}*{_gap(item)}*\n"
+    if item.blocked:  # there is nothing to open in a file
+        return f"{head}*{_('Folded away.')}*\n"
     if item.summary:
         head += f"**{_('Content warning')}**: {_line(item.summary)}\n\n"
     words = sourced.source if sourced.source_type == "text/markdown" else "\n\n".join(markup.lines(item.html))

@@ -12,7 +12,7 @@ from node.languages import gettext as _
 from node.node import NODE
 from node.web import addresses, errors, forms, look, session
 from node.web.look import Head
-from storage import followed_posts, follows, limits, pages, people
+from storage import blocks, followed_posts, follows, limits, pages, people
 from storage.followed_posts import Listed
 from storage.pages import Said
 from storage.people import Person
@@ -35,6 +35,7 @@ class RemotePage:
     said: tuple[Said, ...]  # in threads here
     posts: tuple[Listed, ...]  # elsewhere, for whoever follows
     silenced: bool = False  # their server is, and the viewer does not follow them
+    blocked: bool = False  # by the viewer
 
 
 async def show_remote(request: web.Request) -> web.StreamResponse:
@@ -117,6 +118,7 @@ def page_of(work: Work, actor: Actor, *, viewer: int | None) -> RemotePage:
         tuple(pages.said_by(work, actor.id, viewer=viewer, limit=LATEST)),
         tuple(posts),
         limits.silences(work, actor) and (followed is None or followed.state != "accepted"),
+        viewer is not None and blocks.of(work, viewer, actor.id) is not None,
     )
 
 

@@ -359,6 +359,12 @@ TABLE: dict[str, Line] = {
         members_of_node, {"handle": "rita@coop.example"}, {"category": "spam", "words": "Look."}
     ),
     "GET /people/{handle}/reported": Line(members_of_node, {"handle": "rita@coop.example"}),
+    "GET /u/{name}/block": Line(members_of_node, {"name": "joining"}),
+    "POST /u/{name}/block": Line(members_of_node, {"name": "joining"}),
+    "GET /people/{handle}/block": Line(members_of_node, {"handle": "rita@coop.example"}),
+    "POST /people/{handle}/block": Line(members_of_node, {"handle": "rita@coop.example"}),
+    "GET /settings/blocks": Line(members_of_node),
+    "POST /settings/blocks": Line(members_of_node, fields={"uri": "https://coop.example/users/nobody"}),
     # From and to other servers.
     "GET /interact": Line(
         lambda reader: DONE if reader.world in ("open", "closed") else GONE, query="object={item_uri}"
