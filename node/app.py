@@ -1,13 +1,15 @@
 """Wires the node together; nothing else does."""
 
+import asyncio
 import importlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -31,15 +33,21 @@ from node.sealing import Sealing
 from node.settings import Settings, SettingsError
 from node.web import routes as web_routes
 from node.worker import Worker
-from storage import clock, failpoints, limits
+from storage import clock, errors, failpoints, limits
 from storage import people as stored_people
 from storage.schema import Fact
-from storage.work import Storage, Work
+from storage.work import Storage, StorageUnavailable, Work
 
 if TYPE_CHECKING:
     from node.metrics import Metrics
 
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
 SIGNING = 2  # threads; RSA lets go of the interpreter while it signs
+TRIES = 6  # of a start while another process holds the database; each waits as long as a transaction does
+BETWEEN = 1.0  # seconds
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -80,15 +88,19 @@ async def opened(
     except ValueError as error:
         raise SettingsError(f"failpoint: {error}") from None
     storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now, points=points)
-    if storage.sqlite if migrate is None else migrate:
-        storage.migrate()
-    storage.start()
+    try:
+        if storage.sqlite if migrate is None else migrate:
+            await _patiently(lambda: asyncio.to_thread(storage.migrate))
+        storage.start()
+        actor_id = await _patiently(lambda: _settled(storage, settings))
+    except BaseException:
+        storage.close()
+        raise
     passwords = Passwords()
     signing = ThreadPoolExecutor(SIGNING, thread_name_prefix="signing")
     secret = load_secret(settings)
     keyring = Keyring(storage, secret, make=make_key)
     try:
-        actor_id = await storage.write(settle_in, settings.name, settings.language, settings.federation)
 
         async def own_signer() -> Signer:
             return await keyring.signer(actor_id)
@@ -141,6 +153,37 @@ def _metrics(node: Node) -> "Metrics | None":
         return None
     made: Metrics = importlib.import_module("node.metrics").Metrics(node)
     return made
+
+
+async def _patiently(what: Callable[[], Awaitable[R]]) -> R:
+    """Does what a start needs once the database lets us: a process that ends, or a long change, may hold it."""
+    for attempt in range(1, TRIES):
+        try:
+            return await what()
+        except (StorageUnavailable, *errors.CANNOT_OPEN) as error:
+            if "locked" not in errors.in_a_line(error):
+                raise
+            log.warning("another process holds the database; trying again (%d of %d)", attempt, TRIES - 1)
+            await asyncio.sleep(BETWEEN)
+    return await what()
+
+
+async def _settled(storage: Storage, settings: Settings) -> int:
+    """The node's own actor; most starts find everything as it should be, and need not wait for whoever writes."""
+    chosen = (settings.name, settings.language, settings.federation)
+    actor_id = await storage.read(find_settled, *chosen)
+    return actor_id if actor_id is not None else await storage.write(settle_in, *chosen)
+
+
+def find_settled(work: Work, name: str, language: str, federation: str = limits.OPEN) -> int | None:
+    """The id of the node's own actor, if nothing is left for `settle_in` to do."""
+    origin = work.get(Fact, "origin")
+    actor = stored_people.by_uri(work, f"{work.origin}/actor")
+    if origin is None or origin.value != work.origin or actor is None:
+        return None
+    if limits.mode(work) != federation or not limits.version(work):
+        return None
+    return actor.id if (actor.display_name, actor.language) == (text.clean_name(name, 100), language) else None
 
 
 def settle_in(work: Work, name: str, language: str, federation: str = limits.OPEN) -> int:

@@ -300,8 +300,10 @@ class Storage:
 
     def _commit_together(self, batch: list[Job], *, last: bool = False) -> bool:
         """Runs the functions in one transaction; says False when all must run again alone."""
+        began = False
         try:
             with self._writing.connect() as connection, connection.begin() as transaction:
+                began = True
                 for job in batch:
                     try:
                         self._run(connection, job)
@@ -315,10 +317,11 @@ class Storage:
             self._committed(batch)
             return True
         except Exception as error:
-            if not last:
+            if began and not last:
                 return False
-            [job] = batch
-            job.error = _named(error)
+            # Where the lock was not to be had none of them is to blame, and none waits as long once more (REL-13).
+            for job in batch:
+                job.error = _named(error)
             return True
 
     def _committed(self, batch: list[Job]) -> None:
@@ -394,10 +397,10 @@ def _sqlite_engine(url: str, *, begin: str) -> Engine:
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # BEGIN, SAVEPOINT and COMMIT are ours
         for pragma in (
+            f"busy_timeout={LOCKED_MS}",  # first: to turn to the log is to wait for whoever has just left it
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={LOCKED_MS}",
             "cache_size=-16000",
         ):
             connection.execute(f"PRAGMA {pragma}")

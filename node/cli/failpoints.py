@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("node", "storage")
 STEPS = "storage/migrations/versions"  # what runs there is within a transaction of storage/migrations
 STORAGES = ("storage", "_storage", "console")  # what `.write(verb)` of begins a transaction
+HANDS_ON = ("_write_down",)  # methods that write what they are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
             receiver = ast.unparse(node.func.value).rpartition(".")[2]
-            if node.func.attr == "write" and receiver in STORAGES and node.args:
+            writes = node.func.attr == "write" and receiver in STORAGES
+            if (writes or node.func.attr in HANDS_ON) and node.args:
                 handed = self._is_handed(node.args[0])
                 name = self._name(node.args[0]) if not handed else None
                 self._add(node, "write", name, handed=handed)

@@ -7,6 +7,7 @@ import importlib
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -81,6 +82,25 @@ class Postgres:
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected."""
         self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name(url))))
+
+    def in_a_child(self, number: int) -> None:
+        """For a process forked from the one that started it: a connection and names of its own."""
+        self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
+        self._numbers = itertools.count(number * 100_000)
+
+    def stop_at_once(self) -> None:
+        """Ends it without a word to whoever is connected, as a crash does; `start_again` has it recover."""
+        self._admin.close()
+        self._control("-m", "immediate", "-w", "stop")
+
+    def start_again(self) -> None:
+        """The same server at the same address, with all that was committed."""
+        self._server.start()
+        self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
+
+    def _control(self, *words: str) -> None:
+        command = [str(self._server.bin_path / "pg_ctl"), "-D", str(self._server.pgdata), *words]
+        subprocess.run(command, check=True, capture_output=True, user=self._server.system_user, cwd="/")
 
     def _url(self, name: str) -> str:
         return self._server.get_uri(database=name, driver="psycopg")

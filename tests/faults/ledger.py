@@ -333,6 +333,11 @@ def _find(work: Work) -> _Found:
     return _Found(comments, letters, said, waiting, given_up, _miscounted(work), _broken(work))
 
 
+def judge_database(work: Work) -> list[str]:
+    """What does not hold in a database, whoever wrote what."""
+    return _miscounted(work) + _broken(work)
+
+
 def _miscounted(work: Work) -> list[str]:
     """REL-08: what is counted equals what there is."""
     wrong = []

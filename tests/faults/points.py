@@ -1,10 +1,10 @@
-"""Every failpoint once: reach it, die or fail there, start again, and hold the ledger against what is left.
+"""Every failpoint once: reach it, die or fail there, start again, and hold what is left against what was acknowledged.
 
     make faults ARGS="--only web.composing"
     python -m tests.faults.points --engine sqlite --action kill --resume test-output/points.jsonl
 
-A first run of each act with every failpoint telling shows which act reaches which; each failpoint is then armed in a
-fresh copy of the furnished node, and the first act that reaches it is done.
+What crosses the wire is played with real processes and a ledger (workshop.py); every other failpoint is reached by a
+form, a command or a test that is watched first and then killed there (stage.py).
 """
 
 from __future__ import annotations
@@ -12,370 +12,164 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
-import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from node.cli.failpoints import names
-from storage import queues
-from storage.work import Storage
-from tests.equipment.databases import fresh_sqlite
 from tests.equipment.postgres import Postgres
-from tests.equipment.processes import Installation
 from tests.faults import load
-from tests.faults.ledger import Ledger
-from tests.faults.load import Member, Scene
-from tests.peers.scripted import Document, ScriptedActor, ScriptedServer
+from tests.faults.stage import Stage
+from tests.faults.workshop import Outcome, Workshop
 
-REACHED = re.compile(r"failpoint (\S+): (\w+)")
-QUIET = 25.0  # seconds until nothing waits any more
+ENGINES = ("sqlite", "postgresql")
+PARTS = "wire,rehearsed"
 NO_RAISE = ("group-commit.between", "migrations.", "secret.", "copies.", "app.", "cli.")  # the start ends in an error
 
-
-@dataclass
-class Outcome:
-    """What happened at one failpoint."""
-
-    point: str
-    engine: str
-    action: str
-    act: str
-    happened: str = "not reached"
-    ledger: str = ""
-    seconds: float = 0.0
-    wrong: list[str] = field(default_factory=list)
+# Why a failpoint is not reached here; printed with it.
+EXCUSED: dict[str, str] = {}
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a kill leaves what the kernel has; the disk is not asked
+OF_SQLITE = "group-commit."
+BY_TESTS = "reached on SQLite, by a test of a node of its own"
 
 
-@dataclass
-class Run:
-    """One copy of the furnished node, and what an act does with it."""
+class Table:
+    """The outcomes as they come, kept in a file where one is named."""
 
-    installation: Installation
-    scene: Scene
-    ledger: Ledger
-    peers: list[ScriptedServer]
-    again: list[Callable[[int], Awaitable[bool]]] = field(default_factory=list)
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.chosen = chosen
+        self.outcomes: list[Outcome] = []
+        self._known: dict[tuple[str, str, str], Outcome] = {}
+        if chosen.resume and chosen.resume.exists():
+            for line in chosen.resume.read_text().splitlines():
+                outcome = Outcome(**json.loads(line))
+                self._known[outcome.point, outcome.engine, outcome.action] = outcome
 
-    async def letter(self, actor: ScriptedActor, activity: Document) -> None:
-        """Sends it, and once more later if it was not taken."""
-        entry = self.ledger.letter(actor, activity)
+    def wanted(self, point: str) -> bool:
+        return not self.chosen.only or any(point.startswith(only) for only in self.chosen.only)
 
-        async def once_more(tries: int) -> bool:
-            return await load.send_activity(
-                self.installation, self.ledger, actor, activity, tries=tries, pause=0.2, entry=entry
-            )
+    def known(self, point: str, engine: str, action: str) -> Outcome | None:
+        """How it was, where it is not to be run again."""
+        return self._known.get((point, engine, action))
 
-        if not await once_more(2):
-            self.again.append(once_more)
+    def add(self, outcome: Outcome) -> None:
+        """A line of it."""
+        self.outcomes.append(outcome)
+        _say(outcome)
+        key = (outcome.point, outcome.engine, outcome.action)
+        if self.chosen.resume and key not in self._known:
+            self.chosen.resume.parent.mkdir(parents=True, exist_ok=True)
+            with self.chosen.resume.open("a") as out:
+                out.write(json.dumps(asdict(outcome)) + "\n")
 
-    async def form(self, member: str, path: str, **fields: str) -> None:
-        """A form without words of its own; taken or not, nothing may break."""
+    def close(self, engine: str) -> None:
+        """Names what was not reached, with the reason where there is one."""
+        seen = {outcome.point for outcome in self.outcomes if outcome.engine == engine}
+        for point in (name for name in names() if self.wanted(name) and name not in seen):
+            outcome = Outcome(point, engine, "kill", "")
+            why = excuse(point, engine)
+            outcome.happened = "excused" if why else "not reached"
+            outcome.ledger = why
+            if not why:
+                outcome.wrong.append("no act reaches it")
+            self.outcomes.append(outcome)
+            _say(outcome)
 
-        async def once_more(tries: int) -> bool:
-            async with Member(self.installation, self.scene, self.ledger, member) as browser:
-                return await browser.post(path, fields, tries=tries, pause=0.2)
-
-        if not await once_more(2):
-            self.again.append(once_more)
-
-    async def comment(self, member: str) -> None:
-        """A member's answer through the form."""
-        token = load.new_token()
-        entry = self.ledger.form(token)
-        fields = {"source": f"Something to say: {token}", "nonce": load.secrets.token_urlsafe(18), "do": "post"}
-
-        async def once_more(tries: int) -> bool:
-            async with Member(self.installation, self.scene, self.ledger, member) as browser:
-                path = f"/items/{self.scene.uid}/reply"
-                return await browser.post(path, fields, tries=tries, pause=0.2, entry=entry)
-
-        if not await once_more(2):
-            self.again.append(once_more)
-
-    async def quiet(self) -> bool:
-        """Waits until nothing is due that can be done now."""
-        storage = Storage(self.installation.settings.database, origin=self.installation.origin)
-        try:
-            until = time.monotonic() + QUIET
-            while time.monotonic() < until:
-                counts = await storage.read(queues.counts)
-                if not counts.letters_waiting and not counts.deliveries_waiting:
-                    return True
-                if all(process.returncode is not None for process in self.installation.running):
-                    return False
-                await asyncio.sleep(0.1)
-            return False
-        finally:
-            storage.close()
+    def sum(self) -> str:
+        """The last line."""
+        lines = []
+        for engine in ENGINES:
+            there = [outcome for outcome in self.outcomes if outcome.engine == engine]
+            if there:
+                kinds = [outcome.happened for outcome in there]
+                reached = kinds.count("reached")
+                wrong = sum(bool(outcome.wrong) for outcome in there if outcome.happened == "reached")
+                vain = sum("changes nothing" in outcome.ledger for outcome in there)
+                lines.append(
+                    f"{engine}: {len(names())} failpoints, {len(there)} lines: {reached} reached, of which "
+                    f"{reached - wrong} hold and {wrong} do not ({vain} changed nothing in their act); "
+                    f"{kinds.count('excused')} excused, {kinds.count('not reached')} not reached"
+                )
+        return "\n".join(lines)
 
 
-# ------------------------------------------------------------------ acts
+def excuse(point: str, engine: str) -> str:
+    """Why it need not be reached on this engine; nothing where it must be."""
+    if engine == "postgresql":
+        if point.startswith(OF_SQLITE):
+            return "SQLite only"
+        if point in _by_tests:
+            return BY_TESTS
+    stem = point.removesuffix(".before-commit").removesuffix(".after-commit")
+    return EXCUSED.get(point) or EXCUSED.get(stem) or ""
 
 
-async def talk(run: Run) -> None:
-    """Comments here and from elsewhere, changed and taken back, with all that is sent because of them."""
-    await run.installation.start("serve")
-    maria, noor = (load.resident(peer, name) for peer, name in zip(run.peers, ("maria", "noor"), strict=True))
-    await run.comment("ana")
-    note = maria.publish(maria.note("<p>From elsewhere</p>", inReplyTo=run.scene.opening))
-    await run.letter(maria, maria.create(note))
-    await run.letter(noor, noor.like(run.scene.opening))
-    await run.quiet()
+_by_tests: set[str] = set()
 
 
-async def change(run: Run) -> None:
-    """What members do beside writing: drafts, likes, bookmarks, marks, new words, a report, a thread."""
-    await run.installation.start("serve")
-    uid = run.scene.uid
-    forms: list[tuple[str, str, dict[str, str]]] = [
-        ("ana", f"/items/{uid}/reply", {"source": "half a word", "do": "draft"}),
-        ("ben", f"/items/{uid}/react", {"kind": "👍"}),
-        ("ben", f"/items/{uid}/bookmark", {"kept": "1"}),
-        ("ben", "/unread", {}),
-        ("ben", "/keys", {"on": "1"}),
-        ("ana", f"/items/{uid}/edit", {"source": "Who has two ladders?", "title": "Tools"}),
-    ]
-    for member, path, fields in forms:
-        await run.form(member, path, **fields)
-    await run.quiet()
+async def over_the_wire(engine: str, folder: Path, postgres: Postgres | None, table: Table) -> set[str]:
+    """The acts with real processes; answers what they reach."""
+    async with load.peers(2) as peers:
+        workshop = Workshop(engine, folder / "furnished", peers, postgres)
+        await workshop.furnish()
+        acts = await workshop.reached()
+        print(f"{engine}: acts over the wire reach {len(acts)} failpoints", flush=True)
+        for point in filter(table.wanted, sorted(acts)):
+            for action in table.chosen.action.split(","):
+                if action == "raise" and point.startswith(NO_RAISE):
+                    continue
+                outcome = table.known(point, engine, action)
+                table.add(outcome or await workshop.fail(point, action, acts[point]))
+        return set(acts)
 
 
-async def sign_in(run: Run) -> None:
-    """A stranger at the door: a password that is wrong, a link by mail, which the worker writes."""
-    await run.installation.start("serve")
-    async with load.aiohttp.ClientSession() as stranger:
-        try:
-            async with stranger.get(f"{run.installation.origin}/sign-in") as page:
-                found = re.search(r'name="csrf" value="([^"]+)"', await page.text())
-            token = found.group(1) if found else ""
-            for path, fields in (
-                ("/sign-in", {"login": "ana", "password": "wrong password"}),
-                ("/sign-in/link", {"login": "ana@coop.example"}),
-            ):
-                async with stranger.post(f"{run.installation.origin}{path}", data=fields | {"csrf": token}):
-                    pass
-        except load.LOST:
-            pass
-    await asyncio.sleep(0.5)
-
-
-def command(*words: str) -> Callable[[Run], Awaitable[None]]:
-    """A command of the console, to its end."""
-
-    async def act(run: Run) -> None:
-        try:
-            await run.installation.run(*words)
-        except AssertionError:
-            if not run.installation.failpoint:
-                raise
-
-    return act
-
-
-async def from_nothing(run: Run) -> None:
-    """A node that is started where there is nothing yet: its secret is made, and on SQLite its tables."""
-    settings = run.installation.settings
-    if not settings.database_url.startswith("postgresql"):
-        for file in Path(settings.database_url.removeprefix("sqlite:///")).parent.glob("node.sqlite3*"):
-            file.unlink()
-        shutil.rmtree(settings.data)
-        run.ledger.forget()
-        try:
-            await run.installation.run("migrate")
-            await run.installation.run("worker", "--until-idle")
-        except AssertionError:
-            if not run.installation.failpoint:
-                raise
-
-
-ACTS: dict[str, Callable[[Run], Awaitable[None]]] = {
-    "talk": talk,
-    "change": change,
-    "sign in": sign_in,
-    "from nothing": from_nothing,
-    "worker": command("worker", "--until-idle"),
-    "person create": command("person", "create", "carla"),
-    "group create": command("group", "create", "orchard", "--creator", "ana"),
-    "block": command("federation", "block", "bad.example", "--reason", "spam"),
-}
-
-
-# ------------------------------------------------------------------ one failpoint
-
-
-class Workshop:
-    """The furnished node, to be copied; foreign servers at ports that stay the same."""
-
-    def __init__(self, engine: str, folder: Path, peers: list[ScriptedServer], postgres: Postgres | None) -> None:
-        self.engine, self.folder, self.peers, self._postgres = engine, folder, peers, postgres
-        self._count = 0
-
-    async def furnish(self) -> None:
-        """A node with members, a thread and two followers elsewhere, at rest."""
-        self.folder.mkdir()
-        url = self._fresh(self.folder / "node.sqlite3")
-        self._installation = Installation.make(
-            self.folder / "data", url, *(f"127.0.0.1:{peer.port}" for peer in self.peers)
-        )
-        async with self._installation.inside() as parts:
-            self._scene = await parts.node.storage.write(load.furnish)
-        ledger = Ledger()
-        await self._installation.start("serve")
-        for peer, name in zip(self.peers, ("maria", "noor"), strict=True):
-            await load.follow(self._installation, ledger, load.resident(peer, name), self._scene.group)
-        run = Run(self._installation, self._scene, ledger, self.peers)
-        await run.quiet()
-        await self._installation.stop()
-        self._followers = dict(ledger.followers)
-        if self._postgres is not None:
-            self._postgres.keep(url, "furnished")
-
-    def _fresh(self, file: Path) -> str:
-        if self._postgres is None:
-            return fresh_sqlite(file)
-        return self._postgres.database(like=self._postgres.template("tables", migrate))
-
-    async def copy(self) -> Run:
-        """A copy of it, with a ledger that knows what is there and who is owed what is said."""
-        self._count += 1
-        place = self.folder.with_name(f"{self.folder.name}-{self._count}")
-        place.mkdir()
-        shutil.copytree(self.folder / "data", place / "data")
-        if self._postgres is None:
-            shutil.copyfile(self.folder / "node.sqlite3", place / "node.sqlite3")
-            url = f"sqlite:///{place / 'node.sqlite3'}"
+def rehearsed(engine: str, folder: Path, postgres: Postgres | None, table: Table, but: set[str]) -> None:
+    """Forms, commands and tests, killed at whatever the others do not reach."""
+    stage = Stage(engine, folder, postgres)
+    stage.furnish()
+    watched = stage.watch()
+    print(f"{engine}: forms, commands and tests reach {len(watched)} failpoints", flush=True)
+    for words in stage.troubles:
+        print(f"{engine}: {words}", flush=True)
+    _by_tests.update(name for name, seen in watched.items() if not seen.act.again)
+    chosen = []
+    for point in filter(table.wanted, sorted(set(watched) - but)):
+        if known := table.known(point, engine, "kill"):
+            table.add(known)
         else:
-            url = self._postgres.database(like="furnished")
-        settings = replace(self._installation.settings, data=place / "data", database_url=url)
-        for peer in self.peers:
-            peer.requests.clear()
-        ledger = Ledger()
-        ledger.followers = dict(self._followers)
-        installation = Installation(settings)
-        await ledger.begin(installation)
-        return Run(installation, self._scene, ledger, self.peers)
-
-    def drop(self, run: Run) -> None:
-        """Removes a copy."""
-        if self._postgres is not None:
-            self._postgres.drop(run.installation.settings.database_url)
-        shutil.rmtree(run.installation.settings.data.parent, ignore_errors=True)
-
-    async def reached(self) -> dict[str, str]:
-        """Which act reaches which failpoint first."""
-        found: dict[str, str] = {}
-        for act, do in ACTS.items():
-            run = await self.copy()
-            run.installation.failpoint = "*:tell"
-            try:
-                await do(run)
-                await run.installation.stop()
-            finally:
-                await run.installation.clean_up()
-            for name, _ in REACHED.findall("".join(run.installation.said)):
-                found.setdefault(name, act)
-            self.drop(run)
-        return found
-
-    async def fail(self, point: str, action: str, act: str) -> Outcome:
-        """Has a process die or fail at that point in the middle of the act, and looks at what is left."""
-        outcome = Outcome(point, self.engine, action, act)
-        began = time.monotonic()
-        run = await self.copy()
-        moot = run.installation
-        moot.failpoint = f"{point}:{action}"
-        try:
-            try:
-                await ACTS[act](run)
-            except AssertionError as error:
-                if f"failpoint {point}: " not in "".join(moot.said):
-                    raise AssertionError(f"not by the failpoint: {error}") from None
-            await moot.clean_up()
-            said = "".join(moot.said)
-            outcome.happened = "reached" if f"failpoint {point}: {action}" in said else "not reached"
-            if action == "raise" and "Traceback" in said and "Fault" not in said:
-                outcome.wrong.append("a fault of another kind was logged")
-            moot.failpoint = ""
-            await moot.start("serve")
-            for once_more in run.again:
-                if not await once_more(60):
-                    outcome.wrong.append("sent again, and not taken")
-            calm = await run.quiet()
-            await moot.clean_up()
-            balance = await run.ledger.balance(moot, self.peers, settled=calm)
-            outcome.ledger = str(balance)
-            outcome.wrong += balance.wrong
-        except Exception as error:  # it is a line of the table, and the others go on
-            outcome.wrong.append(f"{type(error).__name__}: {error}"[:400])
-        finally:
-            await moot.clean_up()
-            self.drop(run)
-        outcome.seconds = round(time.monotonic() - began, 1)
-        return outcome
+            chosen.append(watched[point])
+    for outcome in stage.kill(chosen):
+        table.add(outcome)
 
 
-def migrate(url: str) -> None:
-    storage = Storage(url, origin="https://node.test")
-    storage.migrate()
-    storage.close()
-
-
-# ------------------------------------------------------------------ the table
-
-
-async def play(chosen: argparse.Namespace) -> int:
+def play(chosen: argparse.Namespace) -> int:
     """Plays the chosen failpoints and prints the table; answers how many do not hold."""
-    known: dict[tuple[str, str, str], Outcome] = {}
-    if chosen.resume and chosen.resume.exists():
-        for line in chosen.resume.read_text().splitlines():
-            outcome = Outcome(**json.loads(line))
-            known[outcome.point, outcome.engine, outcome.action] = outcome
-    outcomes: list[Outcome] = []
-    listed = names()
-    for engine in ("sqlite", "postgresql"):
+    table = Table(chosen)
+    for engine in ENGINES:
         if chosen.engine not in (engine, "both"):
             continue
-        async with AsyncExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="folkmoot-faults-")))
-            peers = await stack.enter_async_context(load.peers(2))
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="folkmoot-faults-", dir=MEMORY)))
             postgres = stack.enter_context(Postgres()) if engine == "postgresql" else None
-            workshop = Workshop(engine, folder / "furnished", peers, postgres)
-            await workshop.furnish()
-            acts = await workshop.reached()
-            print(f"{engine}: {len(acts)} of {len(listed)} failpoints are reached by {len(ACTS)} acts", flush=True)
-            for point in listed:
-                if chosen.only and not any(point.startswith(only) for only in chosen.only):
-                    continue
-                for action in chosen.action.split(","):
-                    if point not in acts or (action == "raise" and point.startswith(NO_RAISE)):
-                        continue
-                    outcome = known.get((point, engine, action)) or await workshop.fail(point, action, acts[point])
-                    outcomes.append(outcome)
-                    _say(outcome)
-                    if chosen.resume and (point, engine, action) not in known:
-                        chosen.resume.parent.mkdir(parents=True, exist_ok=True)
-                        with chosen.resume.open("a") as out:
-                            out.write(json.dumps(asdict(outcome)) + "\n")
-            if not chosen.only:
-                missing = sorted(set(listed) - set(acts))
-                print(f"{engine}: no act reaches {len(missing)}: {', '.join(missing)}")
-    bad = [outcome for outcome in outcomes if outcome.wrong]
-    reached = sum(outcome.happened == "reached" for outcome in outcomes)
-    print(f"{len(outcomes)} runs, {reached} reached their failpoint, {len(bad)} do not hold")
-    return len(bad)
+            reached: set[str] = set()
+            if "wire" in chosen.part:
+                reached = asyncio.run(over_the_wire(engine, folder, postgres, table))
+            if "rehearsed" in chosen.part and "kill" in chosen.action:
+                rehearsed(engine, folder, postgres, table, reached)
+            if chosen.part == PARTS:
+                table.close(engine)
+    print(table.sum())
+    return sum(bool(outcome.wrong) for outcome in table.outcomes)
 
 
 def _say(outcome: Outcome) -> None:
-    holds = "holds" if not outcome.wrong else f"DOES NOT HOLD: {outcome.wrong[0]}"
+    holds = "" if outcome.happened == "excused" else "holds" if not outcome.wrong else "DOES NOT HOLD"
+    words = outcome.wrong[0] if outcome.wrong else outcome.ledger
     print(
-        f"{outcome.engine:10} {outcome.point:60} {outcome.action:5} {outcome.act:12} "
-        f"{outcome.happened:11} {outcome.seconds:5} s  {holds}  {outcome.ledger}",
+        f"{outcome.engine:10} {outcome.point:58} {outcome.action:5} {outcome.act[:40]:40} "
+        f"{outcome.happened:11} {outcome.seconds:5} s  {holds}: {words}",
         flush=True,
     )
 
@@ -383,11 +177,12 @@ def _say(outcome: Outcome) -> None:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.points", description=__doc__)
     parser.add_argument("--only", action="append", default=[], help="failpoints that begin so; may be given again")
-    parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")
+    parser.add_argument("--engine", choices=(*ENGINES, "both"), default="both")
     parser.add_argument("--action", default="kill", help="kill, raise, or kill,raise")
+    parser.add_argument("--part", choices=(PARTS, *PARTS.split(",")), default=PARTS, help="which acts")
     parser.add_argument("--resume", type=Path, help="a file where each outcome is kept; what is in it is not run again")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(bool(asyncio.run(play(arguments().parse_args()))))
+    sys.exit(bool(play(arguments().parse_args())))

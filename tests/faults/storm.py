@@ -27,14 +27,13 @@ from tests.equipment.postgres import Postgres
 from tests.equipment.processes import Installation
 from tests.faults import load
 from tests.faults.ledger import Balance, Ledger
-from tests.faults.points import Run, migrate
+from tests.faults.workshop import Run, migrate
 from tests.peers.scripted import ScriptedServer
 
 MINUTES = float(os.environ.get("FOLKMOOT_FAULT_MINUTES", "2"))
 ROLES = {"sqlite": ("web", "worker"), "postgresql": ("web", "worker", "worker")}
 STRIKES = {"kill": 5, "stop": 2, "freeze": 3}  # how often each is chosen
 CALM = (0.2, 2.5)  # seconds between two strikes
-STARTS = 5
 FROZEN = (0.3, 3.0)  # seconds
 
 
@@ -112,18 +111,7 @@ async def _strike(moot: Installation, process: Process, strike: str, role: str, 
         async with asyncio.timeout(60):
             assert await process.wait() == 0, "it did not end as it should"
         moot.running.remove(process)
-    return await _start(moot, role)
-
-
-async def _start(moot: Installation, role: str) -> Process:
-    """As a supervisor does: again where the database was locked for all the time that a start waits for it."""
-    for _ in range(STARTS):
-        try:
-            return await moot.start(role)
-        except AssertionError as error:
-            if "database is locked" not in str(error):
-                raise
-    raise AssertionError(f"{role} did not start in {STARTS} tries")
+    return await moot.start(role)
 
 
 async def play(chosen: argparse.Namespace) -> int:

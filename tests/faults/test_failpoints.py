@@ -18,7 +18,12 @@ from tests.equipment.processes import Installation
 # What begins a transaction and makes nothing durable.
 ROLLED_BACK = {("storage/copies.py", "snapshot"), ("storage/work.py", "Storage._read")}
 # What is handed a function by others: the failpoints have that function's name.
-HANDED = {("node/cli/console.py", "Console.write_in"), ("node/demo.py", "Place.do")}
+HANDED = {
+    ("node/cli/console.py", "Console.write_in"),
+    ("node/demo.py", "Place.do"),
+    ("node/fediverse/intake.py", "Intake._alone"),
+    ("node/fediverse/reading.py", "Reader._write_down"),
+}
 
 
 def test_every_commit_of_the_program_has_a_failpoint() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.equipment.postgres import Postgres
 from tests.faults import load
-from tests.faults.points import Workshop
 from tests.faults.storm import storm
+from tests.faults.workshop import Workshop
 
 # Where the most would be lost: between a commit and its answer, between functions that share one, between a peer's
 # answer and ours, between what a letter did and its end.
