@@ -54,9 +54,9 @@ async def test_a_proof_within_a_document_gives_no_authority(node: Moot, world: S
     world.fetches.clear()
     alone = Outgoing.make("POST", f"{node.origin}/inbox", json.dumps(like).encode(), now=world.clock())
     assert (await world.send(alone)).status == 401
-    assert (await mallory.post(f"{node.origin}/inbox", like)).status == 401
+    assert (await mallory.post(f"{node.origin}/inbox", like)).status in (401, 503)  # 503: the key did not come in time
     inside = proved(alice.create(proved(note, f"{alice.uri}#ed25519")), f"{alice.uri}#ed25519")
-    assert (await mallory.post(f"{node.origin}/inbox", inside)).status in (202, 401)
+    assert (await mallory.post(f"{node.origin}/inbox", inside)).status in (202, 401, 503)
     await node.settle()
 
     assert await node.said(note["id"]) is None
