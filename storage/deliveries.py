@@ -252,11 +252,11 @@ def take_over(work: Work, is_dead: Callable[[str], bool]) -> int:
     return cast(CursorResult[Any], work.execute(ended)).rowcount if dead else 0
 
 
-def release(work: Work, owner: str) -> None:
-    """Lets go of every host that this worker still has."""
+def release(work: Work, owner: str, *, keep: Sequence[str] = ()) -> None:
+    """Lets go of every host that this worker still has, but for those of these tokens."""
     work.execute(
         update(Host)
-        .where(Host.lease_owner.startswith(f"{owner}/", autoescape=True))
+        .where(Host.lease_owner.startswith(f"{owner}/", autoescape=True), Host.lease_owner.not_in(keep))
         .values(lease_owner=None, lease_until=work.now)
     )
 

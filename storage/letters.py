@@ -20,7 +20,9 @@ TRIES = 8  # as Mastodon has for what it takes in
 CRASHES = 3  # tries of a letter that its reader did not survive (REL-21)
 AHEAD = 64  # letters of one host among which its next ones are looked for
 PER_HOST = 4  # letters of one host read at the same time; those of one signer are read one by one
+NONE = timedelta()
 FIRST = timedelta(seconds=15)
+SOON = timedelta(seconds=1)  # where it was our own database that failed
 LONGEST = timedelta(days=1)
 ASTRAY = timedelta(days=2)  # nothing waits so long: a clock had gone astray
 KEPT = timedelta(days=7)  # the body of a letter that was read
@@ -191,6 +193,15 @@ def release(work: Work, owner: str) -> None:
     )
 
 
+def give_back(work: Work, owner: str, reading: Sequence[int]) -> None:
+    """Gives back what this reader took without hearing so, all but what it reads: it was not tried."""
+    work.execute(
+        update(Letter)
+        .where(Letter.lease_owner == owner, Letter.state == "waiting", Letter.id.not_in(reading))
+        .values(lease_owner=None, lease_until=None, tries=Letter.tries - 1)
+    )
+
+
 def take_over(work: Work, is_dead: Callable[[str], bool]) -> int:
     """Ends the leases of readers that are dead; says how many letters that frees."""
     held = select(Letter.lease_owner).where(Letter.state == "waiting", Letter.lease_until > work.now).distinct()
@@ -204,10 +215,13 @@ def done(work: Work, letter_id: int, outcome: str, *, owner: str) -> None:
     _of(work, owner, [letter_id], state="done", outcome=outcome, done_at=work.now, lease_owner=None, lease_until=None)
 
 
-def later(work: Work, letter_id: int, why: str, *, owner: str, after: timedelta = FIRST) -> bool:
-    """Lays the letter back, for `after` at least; says True when it was tried too often and is parked instead.
+def later(
+    work: Work, letter_id: int, why: str, *, owner: str, after: timedelta = NONE, first: timedelta = FIRST
+) -> bool:
+    """Lays the letter back; says True when it was tried too often and is parked instead.
 
-    The other letters of its host go on all the while (REL-20).
+    The pause is `first`, then four times as long each time, and `after` at least. The other letters of its host go on
+    all the while (REL-20).
     """
     letter = work.get_one(Letter, letter_id)
     if letter.lease_owner != owner:
@@ -215,7 +229,7 @@ def later(work: Work, letter_id: int, why: str, *, owner: str, after: timedelta 
     if letter.tries >= TRIES:
         park(work, letter_id, why)
         return True
-    pause = min(max(after, FIRST * 4 ** (letter.tries - 1)), LONGEST)  # 15 s, 1 min … 17 h: a day in all
+    pause = min(max(after, first * 4 ** (letter.tries - 1)), LONGEST)  # 15 s, 1 min … 17 h: a day in all
     _of(work, owner, [letter_id], outcome=why, next_try_at=work.now + pause, lease_owner=None, lease_until=None)
     return False
 

@@ -384,6 +384,8 @@ def _call(verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def _driver_in_transaction(connection: Connection) -> bool:
+    if connection.invalidated:
+        return False  # the line was lost in the middle, and with it all that was begun (REL-16)
     driver = connection.connection.driver_connection
     return driver.in_transaction if isinstance(driver, sqlite3.Connection) else True
 

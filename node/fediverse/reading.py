@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 from federation.errors import FederationError, Unreachable
 from node import logs
@@ -14,10 +15,12 @@ from node.forum.errors import Refusal
 from node.node import Node
 from storage import letters
 from storage.letters import Waiting
-from storage.work import StorageUnavailable
+from storage.work import StorageUnavailable, Verb
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Process = Callable[[Waiting], Awaitable[str]]
 
 AT_ONCE = 16  # most of them wait for other servers, if they wait
@@ -36,6 +39,7 @@ class Reader:
         self._crew = Crew(AT_ONCE)
         self._reading: set[int] = set()
         self._last_host = ""  # hosts have their turn in a circle
+        self._unsure = False  # we may have been given letters, and did not hear which
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until `stop` is set; then ends what was begun and gives the rest back."""
@@ -48,7 +52,7 @@ class Reader:
                     began = await self._begin()
                 except StorageUnavailable as error:
                     log.warning("letters wait for the database: %s", error)
-                    began = 0
+                    self._unsure, began = True, 0
                 if not began:
                     await pause(self._crew, bells=(stop, bell), seconds=POLL)
         finally:
@@ -68,10 +72,15 @@ class Reader:
     async def _begin(self) -> int:
         if not self._crew.free:
             return 0
+        if self._unsure:
+            # The answer to a COMMIT may have been lost: what it gave us would wait for its lease to end.
+            await self._node.storage.write(letters.give_back, self._owner, sorted(self._reading))
+            self._unsure = False
         taken = await self._node.storage.write(letters.claim, self._owner, self._crew.free, after=self._last_host)
         if taken:
             last = self._last_host
             self._last_host = max((letter.host for letter in taken), key=lambda host: (host <= last, host))
+        self._reading.update(letter.id for letter in taken)
         for letter in taken:
             if letter.crashed:
                 # Perhaps it kills whoever reads it: then it should take no other with it (REL-21).
@@ -82,7 +91,6 @@ class Reader:
         return len(taken)
 
     async def _read(self, letter: Waiting) -> None:
-        self._reading.add(letter.id)
         try:
             with logs.about(letter=letter.id, host=letter.host):
                 await self._try(letter)
@@ -101,20 +109,37 @@ class Reader:
         except (FederationError, Refusal) as error:
             outcome = f"{type(error).__name__.lower()}: {error}"
         except StorageUnavailable as error:
-            await self._later(letter, str(error))
+            await self._later(letter, str(error), first=letters.SOON)
             return
         except Exception:  # the worker's try-later
             fault = secrets.token_hex(4)
             log.exception("letter %d from %s could not be read (fault %s)", letter.id, letter.host, fault)
             await self._later(letter, f"fault {fault}")
             return
-        await self._node.storage.write(letters.done, letter.id, outcome, owner=self._owner)
+        await self._write_down(letters.done, letter.id, outcome, owner=self._owner)
         log.debug("letter %d from %s: %s", letter.id, letter.host, outcome)
 
-    async def _later(self, letter: Waiting, why: str, after: timedelta = letters.FIRST) -> None:
-        parked = await self._node.storage.write(letters.later, letter.id, why, owner=self._owner, after=after)
+    async def _later(
+        self, letter: Waiting, why: str, after: timedelta = letters.NONE, first: timedelta = letters.FIRST
+    ) -> None:
+        parked = await self._write_down(letters.later, letter.id, why, owner=self._owner, after=after, first=first)
         fate = "parked" if parked else "later"
         log.info("letter %d from %s: %s (%s; try %d)", letter.id, letter.host, fate, why, letter.tries)
+
+    async def _write_down(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Writes down what came of a letter, for as long as its lease would last where the database does not take it.
+
+        To be read again would be no harm, but late, and count as a try that its reader did not survive.
+        """
+        ends = asyncio.get_running_loop().time() + letters.LEASE.total_seconds()
+        while True:
+            try:
+                return await self._node.storage.write(verb, *args, **kwargs)
+            except StorageUnavailable as error:
+                if asyncio.get_running_loop().time() >= ends:
+                    raise
+                log.warning("what came of a letter waits for the database: %s", error)
+                await asyncio.sleep(POLL)
 
     async def _renew(self) -> None:
         while True:

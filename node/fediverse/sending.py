@@ -47,6 +47,8 @@ class Sender:
         self._looked = {True: float("-inf"), False: float("-inf")}
         self._last_hosts = {True: "", False: ""}  # hosts have their turn in a circle
         self._stopping = False
+        self._tokens: set[str] = set()  # of claims that are not written down yet
+        self._unsure = False  # we may have been given hosts, and did not hear which
         self._rounds: list[Round] = []  # sent, not yet written down
         self._settling = asyncio.Lock()
 
@@ -62,7 +64,7 @@ class Sender:
                     await self._settle()
                 except StorageUnavailable as error:
                     log.warning("deliveries wait for the database: %s", error)
-                    began = 0
+                    self._unsure, began = True, 0
                 if not began:
                     await pause(*self._crews.values(), bells=(stop, bell), seconds=POLL)
         finally:
@@ -82,6 +84,7 @@ class Sender:
             async with asyncio.TaskGroup() as group:
                 for claim in claims:
                     group.create_task(self._serve(claim))
+            await self._settle()
 
     # ---------------------------------------------------------------- hosts
 
@@ -98,10 +101,15 @@ class Sender:
         return began
 
     async def _claim(self, steady: bool, limit: int) -> list[Claim]:
+        if self._unsure:
+            # The answer to a COMMIT may have been lost: hosts that it gave us would wait for their leases to end.
+            await self._node.storage.write(deliveries.release, self._owner, keep=sorted(self._tokens))
+            self._unsure = False
         after = self._last_hosts[steady]
         claims = await self._node.storage.write(
             deliveries.claim_hosts, self._owner, limit=limit, steady=steady, after=after
         )
+        self._tokens.update(claim.token for claim in claims)
         if claims:
             self._last_hosts[steady] = max((claim.host for claim in claims), key=lambda host: (host <= after, host))
         return claims
@@ -120,7 +128,10 @@ class Sender:
         with logs.about(host=claim.host):
             results = await self._send_round(claim)
         self._rounds.append(Round(claim.host, claim.token, tuple(results)))
-        await self._settle()
+        try:
+            await self._settle()
+        except StorageUnavailable as error:
+            log.warning("what was sent to %s waits for the database, to be written down: %s", claim.host, error)
 
     async def _settle(self) -> None:
         """Writes down every round that has ended, all in one transaction; those that end meanwhile are the next."""
@@ -133,6 +144,7 @@ class Sender:
             except StorageUnavailable:
                 self._rounds = rounds + self._rounds  # they were sent: that must not be forgotten
                 raise
+        self._tokens.difference_update(round.token for round in rounds)
         for one in settled:
             _tell(one)
 

@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -63,6 +63,15 @@ def new_token() -> str:
     return f"word-{secrets.token_hex(8)}"
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What a form got for an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    words: str
+
+
 @dataclass
 class Member:
     """A signed-in member's browser: it reads the page with the form once, and then writes."""
@@ -71,6 +80,7 @@ class Member:
     scene: Scene
     ledger: Ledger
     name: str
+    answered: Answered = field(default=Answered(0, {}, ""), init=False)  # the latest
     _browser: aiohttp.ClientSession = field(init=False)
     _csrf: str = ""
 
@@ -104,6 +114,7 @@ class Member:
                 async with self._browser.post(where, data=given, allow_redirects=False) as response:
                     words = await response.text()
                     status, place = response.status, response.headers.get("Location", "")
+                    self.answered = Answered(status, response.headers, words)
             except LOST as error:
                 answers.append(type(error).__name__)
                 await asyncio.sleep(pause)
