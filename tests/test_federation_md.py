@@ -87,7 +87,7 @@ def test_every_activity_that_is_sent_is_told_and_no_other() -> None:
 
 def _sent_types() -> Iterator[str]:
     """The builders of federation.activities that the door for servers calls, by the type of what they build."""
-    types = {"report": "Flag", "emoji_react": "EmojiReact", "relocate": "Move"}
+    types = {"report": "Flag", "emoji_react": "EmojiReact", "relocate": "Move", "personal_block": "Block"}
     builders = {
         function.name
         for function in ast.parse(Path(activities.__file__).read_text(encoding="utf-8")).body

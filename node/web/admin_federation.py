@@ -69,7 +69,7 @@ async def show_overview(request: web.Request) -> web.StreamResponse:
     ]
     return entrance.form_page(
         request, "admin_federation.html", _("Run this node"), tab="federation", found=found, pictures=pictures,
-        fates=_fates(),
+        fates=fates(),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ async def show_host(request: web.Request) -> web.StreamResponse:
     more = found.lost[A_PAGE - 1].id if len(found.lost) > A_PAGE else None
     return entrance.form_page(
         request, "admin_federation_host.html", found.server.host, tab="federation", found=found, pictures=[picture],
-        lost=found.lost[:A_PAGE], more=more, fates=_fates(), done=request.query.get("done", ""),
+        lost=found.lost[:A_PAGE], more=more, fates=fates(), done=request.query.get("done", ""),
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ async def show_activity(request: web.Request) -> web.StreamResponse:
     more = rows[A_PAGE - 1].inbox if len(rows) > A_PAGE else None
     return entrance.form_page(
         request, "admin_federation_activity.html", _("What became of it"), tab="federation", activity=activity,
-        rows=rows[:A_PAGE], more=more, fates=_fates(),
+        rows=rows[:A_PAGE], more=more, fates=fates(),
     )  # fmt: skip
 
 
@@ -261,7 +261,8 @@ def _by_day(at: datetime, series: Mapping[datetime, Hour], many: int) -> list[tu
     return [(f"{day:%Y-%m-%d}", hour) for day, hour in days.items()]
 
 
-def _fates() -> dict[str, str]:
+def fates() -> dict[str, str]:
+    """What became of a delivery, in words."""
     return {
         "waiting": _("waits"), "parked": _("put aside"), ledger.REFUSED: _("refused for good"),
         ledger.DROPPED: _("refused again and again"), ledger.TOO_OLD: _("waited too long"),

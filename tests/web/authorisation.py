@@ -177,6 +177,12 @@ def tend(reader: Reader) -> int:
     return of_thread("author", *MODERATORS)(reader)
 
 
+def see_delivery(reader: Reader) -> int:
+    """Its author and moderators; for everybody else there is no such page."""
+    answer = of_thread("author", *MODERATORS)(reader)
+    return GONE if answer == NO else answer
+
+
 def comment(reader: Reader) -> int:
     """Members and guests; nobody else of this node before they join."""
     return of_thread("guest", *OF_GROUP)(reader)
@@ -303,6 +309,7 @@ TABLE: dict[str, Line] = {
     "GET /items/{uid}/fragment": Line(see_thread),
     "GET /items/{uid}/source": Line(see_thread),
     "GET /items/{uid}/history": Line(see_thread),
+    "GET /items/{uid}/delivery": Line(see_delivery),
     "GET /items/{uid}/edit": Line(of_thread("author")),
     "POST /items/{uid}/edit": Line(of_thread("author"), fields={"source": "Other words."}),
     "GET /threads/{uid}/edit": Line(first_signed_in(see_thread)),
