@@ -56,21 +56,21 @@ class Ear:
         self._storage = storage
         self._hear = hear
         self._missed = missed  # called whenever something may have been said that was not heard
+        self._failures = 0  # in a row
         self.hearing = asyncio.Event()
 
     async def run(self) -> None:
         """Hears until it is cancelled."""
-        failures = 0
         while True:
             try:
                 await self._listen()
             except Exception as error:
                 if self.hearing.is_set():
-                    failures = 0
+                    self._failures = 0
                 self.hearing.clear()
-                failures += 1
+                self._failures += 1
                 log.warning("live: the line to PostgreSQL is lost, trying again: %s", " ".join(str(error).split()))
-                await asyncio.sleep(backoff.after(failures, backoff.chance, longest=LONGEST).total_seconds() / 10)
+                await asyncio.sleep(backoff.after(self._failures, backoff.chance, longest=LONGEST).total_seconds() / 10)
 
     async def _listen(self) -> None:
         import psycopg  # only those who use PostgreSQL have it
@@ -80,6 +80,8 @@ class Ear:
         )
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
+            if self._failures:
+                log.info("live: hears PostgreSQL again")
             self.hearing.set()
             self._missed()
             async for notification in connection.notifies():

@@ -3,6 +3,7 @@
 import logging
 import re
 import secrets
+from contextlib import suppress
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -91,6 +92,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return error_page(request, status, words=said(refusal))
     except StorageUnavailable as error:
         log.warning("request %s: the database did not answer: %s", request[REQUEST_ID], error)
+        await _hear_out(request)
         return error_page(request, 503, headers={"Retry-After": str(RETRY_AFTER)})
     except Exception:
         log.exception("request %s failed: %s %r", request[REQUEST_ID], request.method, request.path)
@@ -150,6 +152,13 @@ def error_page(
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
     return response
+
+
+async def _hear_out(request: web.Request) -> None:
+    """Reads the form to which nobody got, as who sent it could not be looked up: its words are given back (REL-43)."""
+    if request.method == "POST" and forms.FORM not in request:
+        with suppress(forms.Expired, forms.Garbled, Refusal, web.HTTPException):
+            await forms.read(request)
 
 
 def _written(request: web.Request) -> list[tuple[str, str]]:

@@ -74,7 +74,7 @@ async def test_nothing_is_lost_while_the_line_is_cut_at_one_commit_after_another
         await until(lambda: wire.lost.total() >= LOST, seconds=90)
         wire.lose_every(0)
     waited = await scenario.quiet()
-    assert waited < 20  # nobody has to wait for the lease of a worker that is alive
+    assert waited < 50  # nobody has to wait for the lease of a worker that is alive
 
     balance = await scenario.holds()
     assert min(wire.lost["answer"], wire.lost["commit"]) > 0
