@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from node.cli.console import Console, Trouble, verb
@@ -28,7 +29,8 @@ class Site:
     reaches: bool = False  # a commit by hand, in a function that reaches failpoints
 
 
-def sites() -> list[Site]:
+@cache
+def sites() -> tuple[Site, ...]:
     """Every commit site of the program."""
     found: list[Site] = []
     for folder in FOLDERS:
@@ -36,7 +38,7 @@ def sites() -> list[Site]:
             path = file.relative_to(ROOT)
             if not path.as_posix().startswith(STEPS):
                 found += _Reader(path).read(ast.parse(file.read_text(encoding="utf-8")))
-    return found
+    return tuple(found)
 
 
 def names() -> dict[str, str]:
@@ -78,15 +80,15 @@ class _Reader(ast.NodeVisitor):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _enter
 
     def visit_Call(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Attribute):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("write", "begin", "commit", *HANDS_ON):
             receiver = ast.unparse(node.func.value).rpartition(".")[2]
-            writes = node.func.attr == "write" and receiver in STORAGES
-            if (writes or node.func.attr in HANDS_ON) and node.args:
+            if node.func.attr in ("begin", "commit"):
+                if receiver not in self.imported:
+                    self._add(node, "commit", None, reaches=self._reaches())
+            elif node.args and (receiver in STORAGES or node.func.attr != "write"):
                 handed = self._is_handed(node.args[0])
                 name = self._name(node.args[0]) if not handed else None
                 self._add(node, "write", name, handed=handed)
-            elif node.func.attr in ("begin", "commit") and receiver not in self.imported:
-                self._add(node, "commit", None, reaches=self._reaches())
         self.generic_visit(node)
 
     def _add(self, node: ast.Call, kind: str, name: str | None, *, handed: bool = False, reaches: bool = False) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -331,12 +332,12 @@ def retry(
         raise click.UsageError("Name one thing: a HOST, --delivery, --letter, --activity or --given-up.")
     name = host.strip().lower() if host is not None else ""
     if name:
-        done = Retried(console.write(lambda work: acts.retry_host(work, None, name, reason)), 0)
+        done = Retried(console.write(partial(acts.retry_host, by=None, host=name, reason=reason)), 0)
     elif delivery is not None:
-        console.write(lambda work: acts.retry_delivery(work, None, delivery, reason))
+        console.write(partial(acts.retry_delivery, by=None, delivery_id=delivery, reason=reason))
         done = Retried(1, 0)
     elif letter is not None:
-        console.write(lambda work: acts.retry_letter(work, None, letter, reason))
+        console.write(partial(acts.retry_letter, by=None, letter_id=letter, reason=reason))
         done = Retried(0, 1)
     else:
         done = Retried(0, 0)

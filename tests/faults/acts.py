@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ COMMANDS = (
     "mail retry --all",
     "federation block bad.example --reason harassment",
     "federation lists add {folder}/list.csv --name ours",
-    "federation lists remove {list}",
+    "federation lists remove 'A list'",
     "federation retry coop.example",
     "worker --until-idle",
 )
@@ -188,7 +189,7 @@ def _command(words: str, values: dict[str, str]) -> Callable[[Place], int]:
         os.environ["FOLKMOOT_DATA"] = str(place.data)
         os.environ["FOLKMOOT_DATABASE_URL"] = place.database_url
         os.chdir(place.folder)
-        main(words.format_map(values | {"folder": str(place.folder)}).split())
+        main(shlex.split(words.format_map(values | {"folder": str(place.folder)})))
         return 0
 
     return do
@@ -203,6 +204,8 @@ def tests() -> Iterator[Act]:
 def _test(name: str) -> Callable[[Place], int]:
     def do(place: Place) -> int:
         base = place.folder / "test"
-        return int(pytest.main([name, "-n0", "-q", "-k", "not postgresql", "-p", "no:cacheprovider", f"--basetemp={base}"]))
+        return int(
+            pytest.main([name, "-n0", "-q", "-k", "not postgresql", "-p", "no:cacheprovider", f"--basetemp={base}"])
+        )
 
     return do
