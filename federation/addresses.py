@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
@@ -145,6 +146,12 @@ def is_public_address(ip: str) -> bool:
 def _parts(url: str) -> tuple[str, str, int, str]:
     if not isinstance(url, str) or len(url) > LONGEST:
         raise Malformed("not a URL, or too long")
+    return _read(url)
+
+
+# Each letter names the same few addresses a dozen times, and a busy server's come again and again.
+@lru_cache(maxsize=2048)
+def _read(url: str) -> tuple[str, str, int, str]:
     if _FORBIDDEN.search(url):
         raise Malformed("a URL holds a space, a control character or a backslash")
     match = _URL.fullmatch(url)

@@ -1,6 +1,7 @@
 """The grammar of draft-cavage signatures, as httpsig has it; read when the first signature is made or checked."""
 
 import warnings
+from collections.abc import Sequence
 
 with warnings.catch_warnings():
     # httpsig 1.3.0, the newest there is, imports pkg_resources. Only its grammar is used: its HeaderVerifier takes the
@@ -9,7 +10,7 @@ with warnings.catch_warnings():
     import httpsig.utils
 
 
-def signing_string(covered: list[str], headers: dict[str, str], host: str, method: str, target: str) -> bytes:
+def signing_string(covered: Sequence[str], headers: dict[str, str], host: str, method: str, target: str) -> bytes:
     """What is signed: a line for each name that is covered."""
     string: bytes = httpsig.utils.generate_message(covered, headers, host, method, target)
     return string

@@ -82,9 +82,7 @@ async def open_letter(
     return _received(activity, key.owner, key.id, request.body)
 
 
-async def prove_asker(
-    request: Request, find_key: FindKey, *, now: datetime, is_blocked: Callable[[str], bool]
-) -> str:
+async def prove_asker(request: Request, find_key: FindKey, *, now: datetime, is_blocked: Callable[[str], bool]) -> str:
     """Who signed a question, proved: the actor whose key it is; raises a FederationError for everybody else."""
     sender = claimed_host(request.headers)
     if sender is not None and is_blocked(sender):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 
 from cryptography.exceptions import InvalidSignature
@@ -174,17 +174,19 @@ def _parameters(value: str) -> dict[str, str]:
     return parameters
 
 
-def _covered(listed: str | None) -> list[str]:
+# What a server signs, and the second at which many send, are the same in letter after letter.
+@lru_cache(maxsize=512)
+def _covered(listed: str | None) -> tuple[str, ...]:
     if not listed:
         raise Unverified("the signature lists no headers")
     names = listed.lower().split(" ")
     if len(set(names)) != len(names) or not all(_COVERED.fullmatch(name) for name in names):
         raise Malformed("the list of signed headers cannot be read")
-    return names
+    return tuple(names)
 
 
 def _check_times(
-    parameters: dict[str, str], values: dict[str, str], covered: list[str], algorithm: str | None, now: datetime
+    parameters: dict[str, str], values: dict[str, str], covered: tuple[str, ...], algorithm: str | None, now: datetime
 ) -> None:
     if algorithm == "rsa-sha256" and ("(created)" in covered or "(expires)" in covered):
         raise Unverified("(created) and (expires) do not go with rsa-sha256")  # draft-cavage-12, 2.3
@@ -201,6 +203,7 @@ def _check_times(
         check_expiry(timestamp(parameters["expires"]), created, now)
 
 
+@lru_cache(maxsize=512)
 def _date(text: str) -> datetime:
     match = _DATE.fullmatch(text)
     if match is None or match[2] not in _MONTHS:
