@@ -16,6 +16,7 @@ from node.forum.errors import Invalid
 from node.forum.host_names import host_name
 from tests.fuzz.reader import Reader
 
+REQUEST = make_mocked_request("GET", "/")  # to be cloned: each one anew takes 60 ms
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
@@ -56,7 +57,7 @@ def read(data: bytes) -> None:
 
 
 def _as_header(value: str) -> None:
-    wants_document(make_mocked_request("GET", "/", headers={"Accept": value}))
+    wants_document(REQUEST.clone(headers={"Accept": value}))
     languages.best(*languages.accepted(value))
     headers = CIMultiDictProxy(CIMultiDict([("Retry-After", value), ("Content-Type", value)]))
     wait = answers.retry_after(headers, now=NOW)

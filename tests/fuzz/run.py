@@ -43,6 +43,7 @@ def fuzz(name: str, seconds: float) -> dict[str, Any]:
         return {
             "tried": 0,
             "slowest": 0.0,
+            "cpu": 0.0,
             "took": took,
             "faults": {f"the process ended with {code}": f"see {folder}/log"},
         }
@@ -55,7 +56,7 @@ def main(names: list[str]) -> int:
         return 0
     seconds = float(os.environ.get("FOLKMOOT_FUZZ_MINUTES") or 1) * 60
     chosen = names or list(READERS)
-    print(f"{'reader':14}{'seconds':>9}{'inputs':>10}{'per second':>12}{'slowest':>10}  found", flush=True)
+    print(f"{'reader':14}{'seconds':>9}{'of CPU':>8}{'inputs':>10}{'per second':>12}{'slowest':>10}  found", flush=True)
     wrong = 0
     for name in chosen:
         came = fuzz(name, seconds / len(chosen))
@@ -63,7 +64,11 @@ def main(names: list[str]) -> int:
         faults = came["faults"]
         wrong += len(faults)
         slowest = f"{came['slowest'] * 1000:.0f} ms"
-        print(f"{name:14}{came['took']:9.0f}{came['tried']:10}{speed:12.0f}{slowest:>10}  {len(faults)}", flush=True)
+        took = f"{came['took']:9.0f}{came['cpu']:8.0f}"
+        print(
+            f"{name:14}{took}{came['tried']:10}{speed:12.0f}{slowest:>10}  {len(faults)}",
+            flush=True,
+        )
         for fault, words in faults.items():
             print(f"    {fault}: {words}", flush=True)
     return 1 if wrong else 0

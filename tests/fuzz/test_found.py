@@ -30,7 +30,7 @@ def test_what_the_fuzzers_begin_with_is_read_or_refused(reader: Reader) -> None:
 
 
 def test_samples_cut_short_swapped_and_bent_are_read_or_refused(reader: Reader) -> None:
-    """PAR-01, PAR-26, SIG-01: the fuzzers in small, without atheris and the same every time."""
+    """PAR-01: the fuzzers in small, without atheris and the same every time."""
     random = Random(reader.name)
     seeds = reader.seeds()
     for number in range(150):
