@@ -47,12 +47,12 @@ def sender_uri(number: int) -> str:
     return f"https://peer{number}.example/users/ana"
 
 
-async def make(parts: Parts, private: rsa.RSAPrivateKey) -> World:
+async def make(parts: Parts, private: rsa.RSAPrivateKey, *, size: int = LONG) -> World:
     """Fills an empty node."""
     origin = parts.node.settings.origin
     group_id, opening = await parts.node.storage.write(_settle)
     await parts.node.storage.write(_meet, public_pem(private))
-    uids, path = await parts.node.storage.write(_talk, opening)
+    uids, path = await parts.node.storage.write(_talk, opening, size)
     parents = await parts.node.storage.write(_start_others, group_id)
     await parts.keyring.signer(group_id)  # made here, not in the middle of a measurement
     return World(origin, path, tuple(f"/comment/{uid}" for uid in uids), tuple(parents), group_id)
@@ -107,16 +107,16 @@ def _remote(work: Work, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _talk(work: Work, opening_uri: str) -> tuple[list[str], str]:
+def _talk(work: Work, opening_uri: str, size: int) -> tuple[list[str], str]:
     opening = stored_threads.comment_by_uri(work, opening_uri)
     assert opening is not None
     thread = stored_threads.by_id(work, opening.thread_id)
     authors = list(work.scalars(select(Actor.id).where(Actor.kind == "person").order_by(Actor.id)))
-    rows = list(_grow(work, thread, opening, authors, LONG))
+    rows = list(_grow(work, thread, opening, authors, size))
     work.execute(insert(Comment), rows)
     if work.dialect == "postgresql":  # the ids were given here
         work.execute(select(func.setval(func.pg_get_serial_sequence("comments", "id"), rows[-1]["id"])))
-    thread.next_number, thread.comments_count, thread.version = LONG + 1, LONG, thread.version + LONG
+    thread.next_number, thread.comments_count, thread.version = size + 1, size, thread.version + size
     own = [row["uid"] for row in rows if row["uri"].startswith(work.origin)]
     return own[:2000], f"/g/commons/{thread.uid}-{thread.slug}"
 
@@ -202,6 +202,12 @@ def write_letters(work: Work, world: World, first: int, count: int) -> None:
 
 def write_deliveries(work: Work, world: World, *, hosts: int, port: int, activities: int) -> None:
     """So many activities for so many hosts that took what they got last."""
+    write_hosts(work, hosts=hosts, port=port)
+    owe(work, world, hosts=hosts, port=port, activities=activities)
+
+
+def write_hosts(work: Work, *, hosts: int, port: int) -> None:
+    """So many hosts that took what they got last."""
     work.execute(
         insert(Host),
         [
@@ -210,6 +216,10 @@ def write_deliveries(work: Work, world: World, *, hosts: int, port: int, activit
             for number in range(hosts)
         ],
     )  # fmt: skip
+
+
+def owe(work: Work, world: World, *, hosts: int, port: int, activities: int) -> None:
+    """So many activities for each of these hosts."""
     rows = work.execute(
         select(Comment.uri, Comment.author_id).where(Comment.uri.in_([f"{world.origin}{p}" for p in world.notes]))
     ).all()

@@ -68,12 +68,12 @@ class Installation:
         async with opened(self.settings, migrate=False) as parts:
             yield parts
 
-    async def start(self, *command: str) -> asyncio.subprocess.Process:
+    async def start(self, *command: str, module: str = "node") -> asyncio.subprocess.Process:
         """A process of the node, once it says that it is ready."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "node",
+            module,
             *command,
             cwd=ROOT,
             env=self._environment(),
