@@ -17,7 +17,7 @@ from node.app import make_app, opened
 from node.cli import main
 from node.node import Node
 from node.settings import Settings
-from storage.schema import Comment
+from storage.schema import Activity, Actor, Comment, Delivery, GivenUp, Host, Letter
 from storage.work import Work
 from tests.faults.rehearsals import Act, Place
 from tests.web.authorisation import DONE, ROLES, TABLE, WORLDS, Reader, filled
@@ -63,7 +63,22 @@ COMMANDS = (
     "federation lists add {folder}/list.csv --name ours",
     "federation lists remove 'A list'",
     "federation retry coop.example",
+    "federation retry --delivery {delivery}",
+    "federation retry --letter {letter}",
+    "federation retry --given-up {given_up}",
+    "person block the_member the_outsider",
     "worker --until-idle",
+)
+
+# Forms of an address of which the table has another: role, world, address, fields.
+FORMS = (
+    ("keeper", "open", "/admin/federation", {"act": "retry-host", "about": "coop.example", "reason": "Back."}),
+    ("keeper", "open", "/admin/federation", {"act": "retry-letter", "about": "{letter}", "reason": "Once more."}),
+    ("keeper", "open", "/admin/federation", {"act": "owe-again", "about": "{given_up}", "reason": "Once more."}),
+    ("author", "open", "/threads/{thread}/guests", {"guest": f"{ORIGIN}/u/the_guest", "reason": "Done."}),
+    ("author", "open", "/items/{item}/reply", {"source": "Half a word", "do": "draft"}),
+    ("author", "open", "/items/{item}/edit", {"source": "Half a word", "do": "draft"}),
+    ("author", "open", "/g/open/new", {"title": "Half", "source": "Half a word", "do": "draft"}),
 )
 
 # What needs a secret, a key, a peer or a clock of its own: the tests that reach it, killed in the middle of themselves.
@@ -94,6 +109,16 @@ TESTS: tuple[str, ...] = (
     "tests/mail/test_sending.py::test_a_mail_is_sent_once_and_its_words_are_erased",
     "tests/mail/test_sending.py::test_when_it_is_stopped_the_mail_in_hand_is_finished_and_the_others_are_given_back",
     "tests/fediverse/test_threads_in.py::test_a_note_that_mentions_a_group_starts_a_thread_there",
+    "tests/following/test_following_pages.py::test_somebody_is_followed_by_their_handle_and_answers",
+    "tests/following/test_following_pages.py::test_a_post_is_liked_and_no_longer",
+    "tests/following/test_remark_pages.py::test_an_answer_is_said_once_and_has_a_page_of_its_own",
+    "tests/health/test_doctor.py::test_a_node_behind_a_good_proxy_is_well",
+    "tests/fediverse/test_sending_worker.py::test_a_letter_that_always_breaks_us_is_parked_and_the_next_is_read",
+    "tests/fediverse/test_sending_worker.py::test_a_worker_that_is_stopped_ends_what_it_began",
+    "tests/fediverse/test_sending_worker.py::test_a_host_says_once_a_day_what_it_runs",
+    "tests/fediverse/test_sending_worker.py::test_a_dead_host_is_asked_daily_and_lives_again_when_it_answers",
+    "tests/fediverse/test_sending_worker.py::test_a_failed_fetch_is_remembered_across_restarts",
+    "tests/web/test_fetching_replies.py::test_what_is_missing_comes_from_its_own_server",
     "tests/fediverse/test_moving_in.py::test_who_follows_goes_along_when_both_ends_agree",
     "tests/blocks/test_surfaces.py::test_a_list_at_an_address_is_read_again_each_day_and_keeps_what_it_said_when_it_fails",
     "tests/cli/test_import_command.py::test_an_export_is_tried_taken_and_taken_again",
@@ -119,7 +144,8 @@ async def furnish(place: Place) -> Worlds:
         moot = _moot(parts.node, None, settings_of(place))
         worlds = await build(moot)
         values = {name: world.values | worlds.common for name, world in worlds.worlds.items()}
-        for name, more in (await parts.node.storage.read(_addresses, values)).items():
+    async with opened(settings_of(place), now=lambda: NOW) as parts:  # the worlds undo whatever comes after them
+        for name, more in (await parts.node.storage.write(_finish, values)).items():
             values[name] |= more
     return Worlds({role: dict(browser.cookies) for role, browser in worlds.browsers.items()}, values)
 
@@ -128,12 +154,35 @@ def _moot(node: Node, client: Any, settings: Settings) -> Moot:
     return Moot(node, node.storage, ScriptedNetwork(), client, settings, [1000.0])
 
 
-def _addresses(work: Work, values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """What commands name that forms do not."""
+def _finish(work: Work, values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """What was put aside and given up, and the addresses that commands name and forms do not."""
+    rita = work.query(Actor).filter_by(name="rita").one()
+    ours = work.query(Actor).filter_by(name="open", kind="group").one()
+    about = values["open"]["opening_uri"]
+    activity = Activity(
+        uri=f"{about}/activity/1", actor_id=ours.id, type="Create", about=about, public=True, microblog=b"{}",
+        owed=2, given_up=1, created_at=NOW,
+    )  # fmt: skip
+    letter = Letter(
+        signer=rita.uri, digest="0" * 64, key_id=f"{rita.uri}#main-key", host="coop.example", body=b"{}",
+        state="parked", tries=3, next_try_at=NOW, outcome="fault", received_at=NOW,
+    )  # fmt: skip
+    if work.get(Host, "coop.example") is None:
+        work.add(Host(host="coop.example", created_at=NOW))
+    work.add_all([activity, letter])
+    work.flush()
+    owed = {"activity_id": activity.id, "signer_id": ours.id, "host": "coop.example", "dialect": "microblog"}
+    parked = Delivery(**owed, inbox="https://coop.example/a", about=about, parked_at=NOW, created_at=NOW)
+    lost = GivenUp(
+        **owed, inbox="https://coop.example/b", fate="expired", why="away", attempts=9, owed_at=NOW, at=NOW
+    )  # fmt: skip
+    work.add_all([parked, lost])
+    work.flush()
+    numbers = {"letter": str(letter.id), "delivery": str(parked.id), "given_up": str(lost.id)}
     found = {}
     for name, known in values.items():
         item = work.query(Comment).filter_by(uid=known["item"]).one()
-        found[name] = {
+        found[name] = numbers | {
             "item_uri": item.uri,
             "thread_url": f"{ORIGIN}/g/{name}/{known['place']}",
             "remark_uri": f"{ORIGIN}/comment/{known['remark']}",
@@ -149,6 +198,13 @@ def forms(worlds: Worlds) -> Iterator[Act]:
             role, world = _who_may(route)
             address, fields = filled(route, worlds.values[world])
             yield Act(f"{role}: {path}", _form(worlds.cookies[role], address, fields))
+    for role, world, path, given in FORMS:
+        values = worlds.values[world]
+        fields = {name: value.format_map(values) for name, value in given.items()}
+        yield Act(
+            f"{role}: {path} {given.get('act', '')}".strip(),
+            _form(worlds.cookies[role], path.format_map(values), fields),
+        )
 
 
 def _who_may(route: str) -> tuple[str, str]:

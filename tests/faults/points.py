@@ -127,7 +127,7 @@ async def over_the_wire(engine: str, folder: Path, postgres: Postgres | None, ta
 
 def rehearsed(engine: str, folder: Path, postgres: Postgres | None, table: Table, but: set[str]) -> None:
     """Forms, commands and tests, killed at whatever the others do not reach."""
-    stage = Stage(engine, folder, postgres)
+    stage = Stage(engine, folder, postgres, table.chosen.act)
     stage.furnish()
     watched = stage.watch()
     print(f"{engine}: forms, commands and tests reach {len(watched)} failpoints", flush=True)
@@ -177,6 +177,7 @@ def _say(outcome: Outcome) -> None:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.points", description=__doc__)
     parser.add_argument("--only", action="append", default=[], help="failpoints that begin so; may be given again")
+    parser.add_argument("--act", action="append", default=[], help="rehearse acts with this in their names alone")
     parser.add_argument("--engine", choices=(*ENGINES, "both"), default="both")
     parser.add_argument("--action", default="kill", help="kill, raise, or kill,raise")
     parser.add_argument("--part", choices=(PARTS, *PARTS.split(",")), default=PARTS, help="which acts")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ HANDS = 4  # processes that play at the same time; each waits for the disk more 
 class Stage:
     """A furnished node on one engine; no thread and no event loop runs here when an act begins, for it is forked."""
 
-    def __init__(self, engine: str, folder: Path, postgres: Postgres | None) -> None:
+    def __init__(self, engine: str, folder: Path, postgres: Postgres | None, only: Sequence[str] = ()) -> None:
+        self.only = only  # acts with one of these in their names; all, if there is none
         self.engine, self.folder, self._postgres = engine, folder, postgres
         self._count = self._hand = 0
         self.troubles: list[str] = []  # acts that did not end as they should when nothing was done to them
@@ -68,7 +69,7 @@ class Stage:
 
     def watch(self) -> dict[str, Watched]:
         """For every failpoint that is reached the act that reaches it, before all others one that changes something."""
-        playbill = list(self.acts())
+        playbill = [act for act in self.acts() if not self.only or any(words in act.name for words in self.only)]
         found: dict[str, Watched] = {}
         for number, trouble, seen in share(HANDS, len(playbill), self._begin, partial(self._watch, playbill)):
             if trouble:

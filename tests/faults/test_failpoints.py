@@ -51,7 +51,9 @@ def test_the_names_read_from_the_source_are_those_that_run() -> None:
     """What is listed is what a process calls itself at that place."""
     checked = 0
     for site in sites():
-        module, _, function = (site.name or "").rpartition(".")
+        if site.name is None:
+            continue
+        module, _, function = site.name.rpartition(".")
         for prefix in ("node.", ""):
             try:
                 there = importlib.import_module(prefix + module)
