@@ -28,17 +28,24 @@ def by_uri(work: Work, uri: str, actor_id: int) -> Block | None:
     return work.scalars(select(Block).where(Block.uri == uri, Block.actor_id == actor_id)).first()
 
 
-def blocked_by(work: Work, actor_id: int, *, after: int = 0, limit: int = 1000) -> list[Blocked]:
-    """Whom somebody blocked, by name."""
+def blocked_by(work: Work, actor_id: int, *, limit: int = 1000) -> list[Blocked]:
+    """Whom somebody blocked, the latest thousand, by name."""
     query = (
         select(Actor, Block.created_at)
         .join(Block, Block.target_id == Actor.id)
-        .where(Block.actor_id == actor_id, Actor.id > after)
-        .order_by(Actor.id)
+        .where(Block.actor_id == actor_id)
+        .order_by(Block.id.desc())
         .limit(limit)
     )
     found = [Blocked(as_person(actor), since) for actor, since in work.execute(query)]
     return sorted(found, key=lambda blocked: (blocked.person.name.casefold(), blocked.person.id))
+
+
+def blockers_of(work: Work, target_id: int) -> list[Actor]:
+    """Those of ours, in use, who blocked the target."""
+    query = select(Actor).join(Block, Block.actor_id == Actor.id)
+    ours = (Block.target_id == target_id, Actor.local.is_(True), Actor.state == "active", Actor.kind == "person")
+    return list(work.scalars(query.where(*ours).order_by(Actor.id)))
 
 
 def readers_blocking(work: Work, author_id: int, thread_id: int, group_id: int) -> list[int]:

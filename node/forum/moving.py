@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from node.forum import blocking, rules
 from node.forum import groups as forum_groups
 from node.forum import people as forum_people
-from node.forum import rules
 from node.forum.errors import Invalid, NotAllowed, Refusal
 from node.forum.events import ActorChanged, ActorMoved, Joined, MembershipEnded
-from storage import follows, groups, members, people, visibility
+from storage import blocks, follows, groups, members, people, visibility
 from storage.schema import Actor, Follow, Membership
 from storage.work import Work
 
@@ -31,6 +31,7 @@ def take(work: Work, old: Actor, new: Actor) -> None:
     _may_move(work, old, new)
     _note(work, old, new)
     _give_seats(work, old, new)
+    _carry_blocks(work, old, new)
     visibility.has_changed(work)
 
 
@@ -102,6 +103,15 @@ def _give_seats(work: Work, old: Actor, new: Actor) -> None:
         if seat.role in rules.MODERATORS:
             work.happened(ActorChanged(group_actor))
     members.hand_over_guest_seats(work, old.id, new.id)
+
+
+def _carry_blocks(work: Work, old: Actor, new: Actor) -> None:
+    """Whoever blocked the old account wants nothing of the same person under another name (PRV-15)."""
+    if new.local and new.kind == "group":
+        return  # whoever wants nothing of a group here leaves it
+    for blocker in blocks.blockers_of(work, old.id):
+        if blocker.id != new.id:
+            blocking.block(work, blocker, new)
 
 
 # ------------------------------------------------------------------ one of ours: from elsewhere, and away

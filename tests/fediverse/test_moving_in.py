@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from node.forum import blocking, moving, people
 from node.forum import members as forum_members
-from node.forum import moving, people
 from node.forum.errors import NotAllowed
-from storage import groups
+from storage import blocks, groups
 from storage import people as stored_people
 from storage.schema import Actor, Follow, Group
 from storage.work import Work
@@ -293,6 +293,30 @@ async def test_a_ban_is_not_left_behind_by_moving(node: Moot, world: ScriptedSer
 
     assert (await _role(node, old.uri), await _role(node, new.uri)) == ("banned", "banned")
     assert [it.state for it in (await items(node, thread)).values()] == ["visible", "refused"]
+
+
+async def test_whoever_blocked_somebody_blocks_them_where_they_moved(
+    node: Moot, world: ScriptedServer, old: ScriptedActor, new: ScriptedActor
+) -> None:
+    """PRV-15"""
+
+    def block(work: Work) -> None:
+        ana, target = stored_people.by_name(work, "ana"), stored_people.by_uri(work, old.uri)
+        assert ana is not None and target is not None
+        blocking.block(work, ana, target)
+
+    def blocked(work: Work) -> list[str]:
+        ana = stored_people.by_name(work, "ana")
+        assert ana is not None
+        return sorted(one.person.uri for one in blocks.blocked_by(work, ana.id))
+
+    await node.storage.write(block)
+    await node.settle()
+    agree(old, new)
+    await deliver(node, old, move(old, new.uri))
+    assert await node.storage.read(blocked) == sorted([old.uri, new.uri])
+    assert await followed(node, "ana") == {}
+    assert new.uri in await followed(node, "ben")
 
 
 async def test_a_group_that_moved_is_followed_where_it_is(node: Moot, world: ScriptedServer) -> None:
