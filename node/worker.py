@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 TICK = 60.0  # seconds between two looks at the clock
 TIDIED = timedelta(hours=1)
+LEAP = timedelta(minutes=10)  # by which the clock may be set without our minding
 AFTER_A_FAULT = 5.0  # seconds
 
 
@@ -37,6 +39,8 @@ class Worker:
         self._stopped = asyncio.Event()
         self._stopped.set()
         self._tidied_at: datetime | None = None
+        self._went = (node.storage.now(), time.monotonic())  # the clock, and what cannot be set, at the last look
+        self._leapt_at: float | None = None
 
     async def run(self) -> None:
         """Works until `stop`."""
@@ -84,8 +88,18 @@ class Worker:
 
     async def _keep_time(self) -> None:
         while not self._stop.is_set():
-            await self._on_time()
+            await self._on_time(steady=self._is_steady())
             await self._rest(TICK)
+
+    def _is_steady(self) -> bool:
+        """Whether the clock went as time does for an hour; where it was set, what is old by it may not be old."""
+        then, before = self._went
+        now, at = self._went = (self._node.storage.now(), time.monotonic())
+        leap = now - then - timedelta(seconds=at - before)
+        if abs(leap) > LEAP:
+            log.warning("the clock was set by %s: for an hour nothing is given up or forgotten by its age", leap)
+            self._leapt_at = at
+        return self._leapt_at is None or at - self._leapt_at >= TIDIED.total_seconds()
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -94,7 +108,7 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _on_time(self) -> None:
+    async def _on_time(self, *, steady: bool = True) -> None:
         """What time alone brings: dead hosts are asked whether they are back, and old things go."""
         await probe_dead_hosts(self._node)
         while not self._stop.is_set() and await self._node.storage.write(withdrawals.carry_on):
@@ -102,6 +116,8 @@ class Worker:
         while not self._stop.is_set() and await self._node.storage.write(upkeep.take_back_more):
             pass  # so that one long thread holds nobody up
         now = self._node.storage.now()
+        if not steady:
+            return
         if self._tidied_at is not None and abs(now - self._tidied_at) < TIDIED:
             return
         self._tidied_at = now

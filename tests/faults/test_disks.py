@@ -96,7 +96,7 @@ async def test_a_full_disk_takes_nothing_and_loses_nothing(disk: Disk, scenario:
         async with scenario.load().running():
             await scenario.acknowledged(8)
         disk.fill(moot)
-        refused = []
+        refused: list[load.Answered] = []
         async with asyncio.timeout(60):
             while len(refused) < 3:  # some pages of the log may still be free
                 if not await ana.write(tries=1):

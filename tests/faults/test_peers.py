@@ -36,7 +36,7 @@ class Talk:
         group = await self.node.group("garden", "ana")
         self.thread = await self.node.start("ana", "garden", "Tools")
         for follower in followers:
-            await self._post(follower, follower.follow(group))
+            await self.post(follower, follower.follow(group))
         await self.node.settle()
         await self.ledger.begin(self.moot)
         for follower in followers:
@@ -53,10 +53,10 @@ class Talk:
         """A letter from elsewhere: a comment, unless it is said."""
         activity = activity or actor.create(actor.publish(actor.note("<p>From elsewhere</p>", inReplyTo=self.thread)))
         entry = self.ledger.letter(actor, activity)
-        await self._post(actor, activity)
+        await self.post(actor, activity)
         self.ledger.acknowledge(entry)
 
-    async def _post(self, actor: ScriptedActor, activity: Document) -> None:
+    async def post(self, actor: ScriptedActor, activity: Document) -> None:
         """As servers do: again where the key could not be fetched, which takes too long on a machine that is busy."""
         for _ in range(5):
             if (await actor.post(f"{self.node.origin}/inbox", activity)).status == 202:
@@ -102,7 +102,8 @@ async def test_who_is_away_for_days_gets_all_of_it_in_order_or_it_is_given_up_wi
         world.script("POST", follower.shared_inbox, hang_up)
     began = clock.moment
 
-    said, pauses = [], []
+    said: list[str] = []
+    pauses: list[tuple[int, timedelta]] = []
     while clock.moment - began < timedelta(days=8):
         if len(said) < 6:
             said.append(await talk.say())
