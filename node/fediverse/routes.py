@@ -288,6 +288,8 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise TooLarge("the activity is larger than 1 MiB") from None
+    except ConnectionError:
+        raise Malformed("the sender hung up before the end") from None  # no fault of ours, and no traceback each
 
 
 def _raw_headers(request: web.Request) -> tuple[tuple[str, str], ...]:
