@@ -39,6 +39,7 @@ bench: $(VENV)/.installed-test ## Measure speed beside this machine's limits: ma
 faults: $(VENV)/.installed-test ## Die at every failpoint, then in a storm: make faults ARGS="--only web.composing"
 	$(BIN)/python -m tests.faults.points $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m tests.faults.storm
+	@test -n "$(ARGS)" || $(BIN)/python -m pytest -n0 -q tests/faults
 
 lint: $(VENV)/.installed-test ## Check style and types
 	$(BIN)/ruff check .
