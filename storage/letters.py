@@ -86,7 +86,7 @@ def claim(work: Work, owner: str, limit: int, *, after: str = "") -> list[Waitin
     The turn is after the host `after`. A letter that its reader did not survive is given out alone, and not more often
     than CRASHES times. However long the queue is, this looks only at the head of it.
     """
-    held = [_Held(*row) for row in work.execute(_HELD)]
+    held = sorted(_Held(*row) for row in work.execute(_HELD))
     dropped = [letter for letter in held if not letter.until or not work.now < letter.until <= work.now + ASTRAY]
     killers = [letter.id for letter in dropped if letter.tries >= CRASHES]
     for letter_id in killers:
@@ -125,12 +125,8 @@ class _Held(NamedTuple):
     until: datetime | None
 
 
-# By its index alone, which has only these rows: anything more, and SQLite reads the whole queue instead.
-_HELD = (
-    select(Letter.id, Letter.signer, Letter.host, Letter.tries, Letter.lease_until)
-    .where(Letter.lease_owner > "")
-    .order_by(Letter.id)
-)
+# By its index alone, which has only these rows: asked for in order too, SQLite reads every letter that ever came.
+_HELD = select(Letter.id, Letter.signer, Letter.host, Letter.tries, Letter.lease_until).where(Letter.lease_owner > "")
 
 
 def _free(work: Work) -> ColumnElement[bool]:

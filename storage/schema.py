@@ -388,7 +388,7 @@ class Mail(Table):
 
 class Thread(Table):
     __tablename__ = "threads"
-    __table_args__ = (Index(None, "group_id", "last_activity_at"), NEVER_REUSED)
+    __table_args__ = (Index(None, "group_id", "last_activity_at"), Index(None, "last_activity_at", "id"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     uid: Mapped[str] = mapped_column(String(32), unique=True)

@@ -68,6 +68,7 @@ def upgrade() -> None:
     paged = sa.text("page_url IS NOT NULL")
     op.create_index("ix_comments_page_url", "comments", ["page_url"], sqlite_where=paged, postgresql_where=paged)
     few = sa.text("attempts >= 3")
+    op.create_index(op.f("ix_threads_last_activity_at_id"), "threads", ["last_activity_at", "id"])
     op.create_index("ix_deliveries_suspect", "deliveries", ["host", "id"], sqlite_where=few, postgresql_where=few)
     op.create_table(
         "host_hours",
