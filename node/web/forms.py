@@ -73,6 +73,13 @@ async def read(request: web.Request) -> Form:
 
 
 async def _parse(request: web.Request) -> Form:
+    try:
+        return await _parsed(request)
+    except ConnectionError:  # whoever sent it hung up before the end: no fault of ours
+        raise web.HTTPBadRequest from None
+
+
+async def _parsed(request: web.Request) -> Form:
     if request.content_type == "multipart/form-data":
         try:
             posted = await request.post()
