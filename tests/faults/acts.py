@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -83,7 +82,6 @@ FORMS = (
 )
 
 # What needs a secret, a key, a peer or a clock of its own: the tests that reach it, killed in the middle of themselves.
-PLUGINS = ("hypothesis", "pytest_asyncio.plugin", "pytest_aiohttp.plugin", "pytest_timeout", "xdist.plugin")
 TESTS: tuple[str, ...] = (
     "tests/web/test_passkey_pages.py::test_a_passkey_is_added_and_signs_in",
     "tests/web/test_sign_in_pages.py::test_a_password_is_hashed_again_when_the_measure_has_grown",
@@ -257,12 +255,6 @@ def tests() -> Iterator[Act]:
     """The tests, with a folder of their own each; none goes on after a kill."""
     for name in TESTS:
         yield Act(name.rpartition("::")[2], _test(name), again=False)
-
-
-def read_tests() -> None:
-    """Reads what they need once, for all the processes that are forked from this one."""
-    for module in (*PLUGINS, *(name.partition("::")[0].removesuffix(".py").replace("/", ".") for name in TESTS)):
-        importlib.import_module(module)
 
 
 def _test(name: str) -> Callable[[Place], int]:

@@ -70,8 +70,6 @@ class Stage:
     def watch(self) -> dict[str, Watched]:
         """For every failpoint that is reached the act that reaches it, before all others one that changes something."""
         playbill = [act for act in self.acts() if not self.only or any(words in act.name for words in self.only)]
-        if any(not act.again for act in playbill):
-            acts.read_tests()
         found: dict[str, Watched] = {}
         for number, trouble, seen in share(HANDS, len(playbill), self._begin, partial(self._watch, playbill)):
             if trouble:
