@@ -33,7 +33,7 @@ MOST = KEY + NODEINFO + FETCHES  # one letter, all together (FET-12)
 FLOOD = 1000
 LARGEST = 1024 * 1024  # bytes that are taken of an answer
 MEMORY = 16 * LARGEST  # that an attack may hold at a time, both ends of it in this process
-BUSY = 1.0  # seconds of processor time for the event loop, which the peers of the test, and tracemalloc, are on too
+BUSY = 2.5  # seconds of processor time for the event loop, on which the peers of the test make certificates too
 PATIENCE = 60.0  # seconds for one letter, whatever its sender's server does
 
 
