@@ -214,7 +214,9 @@ def share(hands: int, count: int, begin: Callable[[int], object], do: Callable[[
                 yield json.loads(line)
             else:
                 waiting.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
                 os.wait()
+    waiting.close()
 
 
 def _in_a_child(act: Act, place: Place, points: Callable[[Storage], Failpoints]) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.equipment.postgres import Postgres
 from tests.faults import load
+from tests.faults.stage import Stage
 from tests.faults.storm import storm
 from tests.faults.workshop import Workshop
 
@@ -43,6 +45,25 @@ async def test_nothing_is_lost_where_the_most_would_be(workshop: Workshop, engin
         outcome = await workshop.fail(point, action, "talk")
         assert outcome.happened == "reached", outcome
         assert not outcome.wrong, outcome
+
+
+@pytest.mark.timeout(600)
+def test_a_form_and_a_command_leave_all_of_a_transaction_or_nothing(tmp_path: Path) -> None:
+    """REL-01, REL-03: killed at each of their commits, looked at, and done again."""
+    stage = Stage("sqlite", tmp_path, None, ("author: /items/{uid}/reply", "$ group archive"))
+    stage.furnish()
+    watched = stage.watch()
+    assert not stage.troubles
+    assert {"web.composing.post.before-commit", "cli.groups.archive.change.after-commit"} <= set(watched)
+    assert watched["web.composing.post.after-commit"].changes
+    outcomes = list(stage.kill([one for one in watched.values() if one.changes]))
+    assert len(outcomes) >= 4
+    assert {outcome.happened for outcome in outcomes} == {"reached"}
+    assert [outcome.wrong for outcome in outcomes if outcome.wrong] == []
+    # And what was lost would be seen.
+    lost = replace(watched["web.composing.post.before-commit"], shape=watched["web.composing.post.after-commit"].shape)
+    [outcome] = stage.kill([lost])
+    assert outcome.wrong[0].startswith("left at the kill: ")
 
 
 @pytest.mark.timeout(600)
