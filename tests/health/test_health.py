@@ -130,7 +130,7 @@ async def test_the_numbers_are_open_on_an_address_of_their_own(tmp_path: Path) -
 
 
 async def test_no_label_holds_what_a_stranger_chose(tmp_path: Path) -> None:
-    """DOS-01: a million made-up addresses, methods and hosts are one line of the numbers."""
+    """DOS-01, DOS-20: a million made-up addresses, methods and hosts are one line of the numbers."""
     async with watched(tmp_path, metrics_token=TOKEN) as node:
         for number in range(20):
             await node.ask(f"/made-up-{number}", Host=f"host{number}.example")
