@@ -156,8 +156,8 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
 
 # Variables of tests and packaging that share our prefix.
 NOT_SETTINGS = {
-    "config", "wire", "node", "require_tools", "attack", "corpus", "chromium", "fault_minutes", "fuzz_minutes", "long",
-    "write", "domain", "upstream",
+    "config", "wire", "node", "require_tools", "attack", "corpus", "chromium", "fault_minutes", "fuzz_minutes",
+    "fuzz_seeds", "long", "year", "write", "domain", "upstream",
 }  # fmt: skip
 
 
