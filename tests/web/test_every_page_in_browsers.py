@@ -14,7 +14,8 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from node.forum import accounts, people
 from node.web import routes
-from storage import tokens
+from storage import deliveries, tokens
+from storage.people import Inbox
 from storage.schema import Actor, Membership
 from storage.work import Work
 from tests.equipment.chromium import axe_violations, chromium
@@ -164,8 +165,14 @@ def _prepare(work: Work, visit: str) -> list[Visit]:
     visits = [
         Visit(route, "stranger", route.removeprefix("GET ").format(secret=secret)) for route, secret in secrets.items()
     ]
+    owed = deliveries.enqueue(
+        work, uri=deliveries.mint(work), actor_id=author.id, type="Create", about=author.uri, public=True, always=True,
+        microblog=b"{}", forum=None, to=[Inbox("https://far.example/inbox", "far.example", "microblog")],
+    )  # fmt: skip
     return [
         *visits,
+        Visit("GET /admin/federation/hosts/{host}", "keeper", "/admin/federation/hosts/far.example"),
+        Visit("GET /admin/federation/activities/{id}", "keeper", f"/admin/federation/activities/{owed}"),
         Visit("GET /settings/account/email/{secret}", "author", f"/settings/account/email/{mine}"),
         Visit("GET /tags/{tag}", "stranger", "/tags/commons"),
         Visit("GET /nothing", "stranger", "/nothing", 404),
