@@ -57,6 +57,8 @@ def take_flag(work: Work, reporter: Actor, objects: list[str], words: str, *, ur
     comment = items[0] if items else None
     about_id = named[0].id if named else comment.author_id if comment is not None else None
     comment_id = comment.id if comment is not None else None
+    if about_id is not None:
+        people.lock(work, about_id)  # two of one server that come at once wait for each other
     known = reports.open_from(work, reporter.host, comment_id=comment_id, about_id=about_id)
     if known is not None:  # a thousand accounts of one server are one voice (DOS-15)
         if words and words not in known.words and len(known.words) + len(words) + 2 <= WORDS:

@@ -257,6 +257,7 @@ async def endless(request: web.BaseRequest) -> web.StreamResponse:
     await answer.write(b'{"a":"')
     while True:
         await answer.write(b"x" * 65536)
+        await asyncio.sleep(0)  # else a connection that is gone takes all of it, and is never missed
 
 
 def bomb() -> Answer:
