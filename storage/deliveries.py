@@ -296,6 +296,8 @@ def may_go(work: Work, activity: Activity) -> bool:
     """The predicate of pages, asked once more: what was hidden while it waited stays here."""
     if activity.always:
         return True
+    if activity.microblog is None and activity.forum is None:
+        return False  # its words were forgotten
     sender = work.get_one(Actor, activity.actor_id)
     if sender.state != "active" or not visibility.is_shown(work, sender):
         return False
