@@ -110,7 +110,9 @@ async def test_a_report_is_kept_once_with_all_it_is_about(node: Moot, world: Scr
     long = mastodon.activity("Flag", "x") | {"object": [f"{thread}/{n}" for n in range(5000)], "content": "y" * 9000}
     replies = await deliver(node, mastodon, flag, copy(flag, to=[ana]), long)
     lemmy = world.actor("bo@lemmy.test")
-    replies += await deliver(node, lemmy, lemmy.activity("Flag", thread, summary="spam", to=[f"{node.origin}/g/garden"]))
+    replies += await deliver(
+        node, lemmy, lemmy.activity("Flag", thread, summary="spam", to=[f"{node.origin}/g/garden"])
+    )
 
     def kept(work: Work) -> list[Report]:
         return list(work.scalars(select(Report).order_by(Report.id)))
@@ -123,7 +125,9 @@ async def test_a_report_is_kept_once_with_all_it_is_about(node: Moot, world: Scr
     assert "Rude" not in await node.page(thread)
 
 
-async def test_what_nobody_may_ask_and_what_we_do_not_know_is_answered_and_noted(node: Moot, world: ScriptedServer) -> None:
+async def test_what_nobody_may_ask_and_what_we_do_not_know_is_answered_and_noted(
+    node: Moot, world: ScriptedServer
+) -> None:
     """AUT-25, AUT-33, AUT-52, AUT-56, PAR-23"""
     thread = await a_thread(node)
     garden = f"{node.origin}/g/garden"
