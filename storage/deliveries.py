@@ -364,7 +364,6 @@ def _first_of_each() -> CompoundSelect[Any]:
     first = select(one.id).where(one.host == Host.host, _is_ready(one)).order_by(one.id).limit(ROUND)
     fresh = first.where(one.attempts < SUSPECT)
     suspect = first.where(one.attempts >= literal_column(str(SUSPECT)))
-    suspect = suspect.with_hint(one, "INDEXED BY ix_deliveries_suspect", "sqlite")
     rows = select(
         Delivery.id, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.dialect, Delivery.signer_id,
         Delivery.attempts, Delivery.about,
