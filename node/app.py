@@ -11,7 +11,8 @@ from functools import partial
 from ssl import SSLContext
 from typing import TYPE_CHECKING, TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 from federation.client import Client
 from federation.resolving import Resolver
@@ -77,17 +78,22 @@ async def opened(
     now: clock.Clock = clock.now,
     migrate: bool | None = None,
     make_key: MakeKey | None = None,
+    passwords: Passwords | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[Parts]:
     """A node with its database, its way out and its worker, closed again at the end.
 
     The tables of SQLite are brought up to date; PostgreSQL's are when asked for, since others may be at work there.
+    `patience`: seconds for one question to the database; None for commands, which may ask for long.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     try:
         points = failpoints.parse(settings.failpoint)
     except ValueError as error:
         raise SettingsError(f"failpoint: {error}") from None
-    storage = Storage(settings.database, origin=settings.origin, on_event=follow_up, now=now, points=points)
+    storage = Storage(
+        settings.database, origin=settings.origin, on_event=follow_up, now=now, points=points, patience=patience
+    )
     try:
         if storage.sqlite if migrate is None else migrate:
             await _patiently(lambda: asyncio.to_thread(storage.migrate))
@@ -96,7 +102,7 @@ async def opened(
     except BaseException:
         storage.close()
         raise
-    passwords = Passwords()
+    passwords = passwords or Passwords()
     signing = ThreadPoolExecutor(SIGNING, thread_name_prefix="signing")
     secret = load_secret(settings)
     keyring = Keyring(storage, secret, make=make_key)
@@ -210,12 +216,28 @@ async def name_no_versions(_request: web.Request, response: web.StreamResponse) 
     response.headers["Server"] = "Folkmoot"
 
 
+def expect_little(app: web.Application) -> None:
+    """Refuses what a client may not expect (RFC 9110, 10.1.1) before aiohttp does, which fails at bytes that are no text.
+
+    It reads the header before any middleware runs; its router is the one place that comes earlier.
+    """
+    resolve = app.router.resolve
+
+    async def resolve_what_can_be_met(request: web.Request) -> UrlMappingMatchInfo:
+        if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+            raise web.HTTPExpectationFailed(text="This server meets no expectation but 100-continue.\n")
+        return await resolve(request)
+
+    app.router.resolve = resolve_what_can_be_met  # type: ignore[method-assign]
+
+
 def make_app(parts: Parts) -> web.Application:
     """Both doors on one application."""
     middlewares = web_routes.middlewares()
     if parts.metrics is not None:
         middlewares.insert(0, parts.metrics.middleware)
     app = web.Application(middlewares=middlewares, client_max_size=fediverse.LARGEST_BODY)
+    expect_little(app)
     app[NODE] = parts.node
     _show_health(app, parts)
     app.add_routes([web.get("/.well-known/folkmoot/{nonce:[\\w-]{32}}", parts.outside.reflect)])
@@ -234,6 +256,7 @@ def make_app(parts: Parts) -> web.Application:
 def make_own_app(parts: Parts) -> web.Application:
     """Health and numbers alone, for an address of the admin's own network (metrics_listen)."""
     app = web.Application()
+    expect_little(app)
     app[NODE], app[health.OWN] = parts.node, True
     _show_health(app, parts)
     if parts.metrics is not None:

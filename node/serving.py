@@ -23,6 +23,7 @@ GRACE = 30.0  # seconds for requests and worker together; what is not done then 
 IDLE = 75.0  # seconds between two requests of one connection; proxies keep theirs for 60
 BACKLOG = 1024  # connections that wait to be taken: after an Announce hundreds of servers ask within a second
 LINGER = 5.0  # seconds in which the rest of a body that was refused is still read
+QUESTION = 10.0  # seconds for what a page asks the database; the slowest of a large node takes a tenth (DOS-23)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ Ready = Callable[[Parts, str], Awaitable[None]]  # told once, when the node can 
 async def serve(settings: Settings, *, doors: bool, worker: bool, ready: Ready) -> None:
     """Serves until SIGTERM or SIGINT; then takes nothing more, finishes what was begun, and gives back the rest."""
     with Signals() as signals:
-        async with opened(settings) as parts, AsyncExitStack() as doors_open:
+        patience = QUESTION if doors else None  # who only works in the background may take their time
+        async with opened(settings, patience=patience) as parts, AsyncExitStack() as doors_open:
             address = ""
             if doors:
                 port = await doors_open.enter_async_context(

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from storage import clock, failpoints, steps
 from storage.failpoints import AFTER, BEFORE, Failpoints, Fault
@@ -35,6 +35,7 @@ BATCH = 64  # functions folded into one commit: a few milliseconds of work at th
 LOCKED_MS = 10_000  # how long SQLite waits for another process's transaction before we answer 503
 RERUNS = 3  # of a function that PostgreSQL could not place among the others
 RERUN_CODES = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
+STEPS = 1_000_000  # of SQLite between two looks at the clock: some ten milliseconds
 
 
 class StorageUnavailable(Exception):
@@ -132,15 +133,21 @@ class Storage:
         on_event: OnEvent | None = None,
         now: clock.Clock = clock.now,
         points: Failpoints = failpoints.OFF,
+        patience: float | None = None,
     ) -> None:
+        """`patience`: seconds for one question of `read`, which is given up then (DOS-23); None lets it go on."""
         self.url = make_url(url)
         self.origin = origin
         self.on_event = on_event
         self.now = now
         self.points = points
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self._reading: Engine = _sqlite_engine(url, begin="BEGIN") if self.sqlite else _postgres_engine(url)
-        self._writing: Engine = _sqlite_engine(url, begin="BEGIN IMMEDIATE") if self.sqlite else self._reading
+        self.patience = patience
+        self._writing: Engine = _sqlite_engine(url, begin="BEGIN IMMEDIATE") if self.sqlite else _postgres_engine(url)
+        if self.sqlite:
+            self._reading = _sqlite_engine(url, begin="BEGIN", patience=patience)
+        else:
+            self._reading = self._writing if patience is None else _postgres_engine(url, patience=patience)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="storage")
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
@@ -219,7 +226,7 @@ class Storage:
     async def read(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers from one consistent snapshot; what it changes is rolled back."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._read, _call(verb, args, kwargs))
+        return await loop.run_in_executor(self._threads, self._read, _call(verb, args, kwargs), time.monotonic())
 
     async def write(self, verb: Verb[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs the function and its consequences as one transaction and returns once that is durable."""
@@ -236,7 +243,10 @@ class Storage:
         self._jobs.put(job)
         return cast(R, await job.future)
 
-    def _read(self, call: Callable[[Work], R]) -> R:
+    def _read(self, call: Callable[[Work], R], asked: float) -> R:
+        if self.patience is not None and time.monotonic() - asked > self.patience:
+            # Whoever stands this far back in the queue has waited enough, and those behind are reached the sooner.
+            raise StorageUnavailable("everybody who reads was busy with other questions")
         try:
             with self._reading.connect() as connection, connection.begin() as transaction:
                 with self._work(connection, writes=False) as work:
@@ -390,13 +400,23 @@ def _driver_in_transaction(connection: Connection) -> bool:
     return driver.in_transaction if isinstance(driver, sqlite3.Connection) else True
 
 
-def _sqlite_engine(url: str, *, begin: str) -> Engine:
+class Until:
+    """When the transaction of a connection to SQLite is given up; asked by SQLite itself, every so many steps."""
+
+    def __init__(self) -> None:
+        self.moment = float("inf")
+
+    def __call__(self) -> bool:
+        return time.monotonic() > self.moment
+
+
+def _sqlite_engine(url: str, *, begin: str, patience: float | None = None) -> Engine:
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=READERS, max_overflow=2, connect_args={"check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # BEGIN, SAVEPOINT and COMMIT are ours
         for pragma in (
             f"busy_timeout={LOCKED_MS}",  # first: to turn to the log is to wait for whoever has just left it
@@ -406,13 +426,26 @@ def _sqlite_engine(url: str, *, begin: str) -> Engine:
             "cache_size=-16000",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        if patience is not None:
+            record.info["until"] = Until()
+            connection.set_progress_handler(record.info["until"], STEPS)
 
     @event.listens_for(engine, "begin")
     def open_transaction(connection: Connection) -> None:
+        if patience is not None:
+            connection.info["until"].moment = time.monotonic() + patience
         connection.exec_driver_sql(begin)
 
     return engine
 
 
-def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, pool_size=READERS, max_overflow=2, pool_pre_ping=True, isolation_level="READ COMMITTED")
+def _postgres_engine(url: str, *, patience: float | None = None) -> Engine:
+    engine = create_engine(url, pool_size=READERS, max_overflow=2, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    if patience is not None:
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: object) -> None:
+            connection.execute(f"SET statement_timeout TO {int(patience * 1000)}")  # of this connection, while it lasts
+            connection.commit()
+
+    return engine

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.web_app import _cached_build_middleware
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from node.app import Parts, make_app, opened
@@ -21,6 +22,7 @@ from node.fediverse.keys import make_rsa
 from node.forum import groups, people, threads
 from node.forum import members as forum_members
 from node.node import Node
+from node.passwords import Passwords
 from node.settings import Settings
 from storage import clock as real_clock
 from storage import people as stored_people
@@ -202,6 +204,8 @@ async def raise_node(
     net: LoopbackNet,
     world: ScriptedServer | None = None,
     clock: real_clock.Clock = real_clock.now,
+    *,
+    patience: float | None = None,
 ) -> Moot:
     """A node at https://`host` that listens on loopback and is found there by everybody on `net`."""
     settings = Settings(origin=f"https://{host}", name=f"The moot of {host}", data=data, database_url=database_url)
@@ -213,12 +217,11 @@ async def raise_node(
             now=clock,
             migrate=False,
             make_key=lambda: next(_made_before()),
+            passwords=Passwords(memory=64, rounds=1),
+            patience=patience,
         )
     )
-    app = make_app(parts)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    app, runner = await _served(stack, parts)
     plain = web.TCPSite(runner, "127.0.0.1", 0)
     secure = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority().server_context())
     await plain.start()
@@ -230,6 +233,16 @@ async def raise_node(
         world.routes[host] = ("127.0.0.1", site.port)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Moot(parts, site, session, host, app)
+
+
+async def _served(stack: AsyncExitStack, parts: Parts) -> tuple[web.Application, web.AppRunner]:
+    app = make_app(parts)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    # aiohttp keeps what it built of each application for as long as the process runs: hundreds of nodes, in a test run.
+    stack.callback(_cached_build_middleware.cache_clear)
+    stack.push_async_callback(runner.cleanup)
+    return app, runner
 
 
 async def raise_development_node(
@@ -248,11 +261,10 @@ async def raise_development_node(
         development=True,
         dev_peers=frozenset(peers),
     )
-    parts = await stack.enter_async_context(opened(settings, now=clock, migrate=False))
-    app = make_app(parts)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    parts = await stack.enter_async_context(
+        opened(settings, now=clock, migrate=False, passwords=Passwords(memory=64, rounds=1))
+    )
+    app, runner = await _served(stack, parts)
     await web.TCPSite(runner, "127.0.0.1", port).start()
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Moot(parts, Site(port, 0), session, host, app)
