@@ -131,10 +131,11 @@ def all_below(work: Work, group_id: int) -> list[Group]:
 
 
 SHOWN = aliased(Group)  # the group of a card, told apart from that of its threads
+_PARENT, _PARENT_ACTOR, _OWN = aliased(Group), aliased(Actor), aliased(Membership)
 
 
 def _cards(work: Work, viewer: int | None, which: ColumnElement[bool], *, told: bool = False) -> list[GroupCard]:
-    parent, parent_actor, own = aliased(Group), aliased(Actor), aliased(Membership)
+    parent, parent_actor, own = _PARENT, _PARENT_ACTOR, _OWN
     members = (
         select(func.count())
         .select_from(Membership)
