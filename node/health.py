@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ log = logging.getLogger(__name__)
 KEPT = 1.0  # seconds for which an answer serves: asking often costs nothing
 PATIENCE = 3.0  # seconds for the database; whoever asks has little more
 LATE = 3600.0  # seconds: nobody reads the letters
-ROOM = 64 * 1024 * 1024  # bytes free in the data folder; below, a commit soon fails
 RETRY_AFTER = 5  # seconds
 
 
@@ -68,8 +66,8 @@ class Health:
         )
 
     def _disk(self) -> Check:
-        free = shutil.disk_usage(self._node.settings.data).free
-        return Check("disk", free >= ROOM, f"{free // 1024**2} MiB free in the data folder")
+        left = self._node.room.look()
+        return Check("disk", left.enough, str(left) if left.enough else f"{left}: nothing new is taken")
 
 
 HEALTH = web.AppKey("health", Health)

@@ -11,6 +11,7 @@ from node.forum.block_lists import Fetched
 from node.forum.remarks import Elsewhere
 from node.live import Live
 from node.passwords import Passwords
+from node.room import Room
 from node.sealing import Sealing
 from node.settings import Settings
 from storage.block_lists import Change
@@ -75,10 +76,12 @@ class Node:
     deliveries_wait: asyncio.Event = field(default_factory=asyncio.Event)
     mails_wait: asyncio.Event = field(default_factory=asyncio.Event)
     live: Live = field(init=False)
+    room: Room = field(init=False)
 
     def __post_init__(self) -> None:
         bells = {"letters": self.letters_came, "deliveries": self.deliveries_wait, "mails": self.mails_wait}
         self.live = Live(self.storage, bells)
+        self.room = Room(self.settings)
 
 
 NODE = web.AppKey("node", Node)

@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The doors, which never know each other; only one of them knows the wire.
     "node.web": {
         *("node.web", "node.forum", "node.node", "node.settings", "node.languages", "node.live", "node.passwords"),
-        *("node.sealing", "node.logs", "node.VERSION", "storage"),
+        *("node.sealing", "node.logs", "node.room", "node.VERSION", "storage"),
     },
     "node.fediverse": {
         *(
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "node.node",
             "node.settings",
             "node.logs",
+            "node.room",
             "node.VERSION",
             "storage",
             "federation",
@@ -41,9 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.live": {"storage"},
     "node.logs": {"node.settings"},
     "node.node": {
-        *("node.settings", "node.forum", "node.live", "node.passwords", "node.sealing", "storage", "federation.client"),
+        *("node.settings", "node.forum", "node.live", "node.passwords", "node.room", "node.sealing", "storage"),
+        "federation.client",
     },
     "node.passwords": set(),
+    "node.room": {"node.settings", "storage"},
     "node.sealing": set(),
     "node.consequences": {"node.forum", "node.fediverse", "node.mail", "node.live", "node.node", "storage"},
     "node.mail": {"node.mail", "node.forum", "node.languages", "node.node", "node.settings", "storage"},

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -14,20 +13,19 @@ from node.fediverse.keys import FILE as SECRET_FILE
 from storage import accounts, ledger, mails, queues, soundness
 from storage.work import Work
 
-LITTLE, SCARCE = 1024**3, 64 * 1024**2  # bytes free: to think about, and to act on
+LITTLE = 1024**3  # bytes free: to think about
 WAITS = timedelta(hours=1)  # a letter or mail; deliveries may wait for a server that is away
 STALE_BACKUP = timedelta(days=7)
 
 
 async def disk(parts: Parts) -> str:
     """Room for what comes."""
-    free = shutil.disk_usage(parts.node.settings.data).free
-    says = f"{free // 1024**2} MiB free in {parts.node.settings.data}"
-    if free < LITTLE:
-        raise Ill(
-            says, "Make room, or give the data folder a larger disk.", grade="failed" if free < SCARCE else "warning"
-        )
-    return says
+    left, remedy = parts.node.room.look(), "Make room, or give the data folder a larger disk."
+    if not left.enough:
+        raise Ill(f"{left}: no letters and no forms are taken, with or without an account", remedy)
+    if left.free < LITTLE:
+        raise Ill(str(left), remedy, grade="warning")
+    return str(left)
 
 
 async def files(parts: Parts) -> str:

@@ -31,6 +31,7 @@ from node.fediverse.pace import Crowd, Full, Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
+from node.room import NoRoom
 from storage import arrivals, hosts, letters, people, visibility
 from storage.work import StorageUnavailable, Work
 
@@ -40,6 +41,7 @@ AS2 = "application/activity+json"
 AS2_TYPES = (AS2, "application/ld+json")
 LARGEST_BODY = inbox.LARGEST + 1024  # bytes; one that is too large must get as far as being refused in our words
 RETRY_AFTER = 60  # seconds; said with every 503 of ours
+ROOM_AFTER = 600  # seconds; it takes a person to make room on a disk
 BLOCKS_KEPT = 1.0  # seconds; before a key is asked for, and before a letter is stored, the database is asked itself
 
 
@@ -250,6 +252,7 @@ async def take_letter(request: web.Request) -> web.StreamResponse:
 async def _opened(door: Door, request: web.Request) -> Received:
     if (wait := door.pace.wait_of(signatures.claimed_host(_raw_headers(request)), time.monotonic())) is not None:
         raise TooMany(wait)
+    door.node.room.must_be_left()
     if door.crowd.is_old(now := time.monotonic()):
         door.crowd.count(await door.node.storage.read(letters.waiting), now)
     door.crowd.must_have_room(signatures.claimed_host(_raw_headers(request)))
@@ -331,6 +334,9 @@ def _refused(request: web.Request, error: Exception) -> web.Response:
         return _said(503, f"Something is wrong here ({reference}). Try again later.")
     if isinstance(error, TooMany):
         return _said(429, "Too many letters at once; the rest is welcome later.", error.wait)
+    if isinstance(error, NoRoom):
+        log.info("inbox: a letter was not taken: %s", error)
+        return _said(503, "There is no room for letters right now. Try again later.", ROOM_AFTER)
     if isinstance(error, StorageUnavailable):
         log.error("inbox: the database did not take a letter: %s", error)
         return _said(503, "The database is busy. Try again later.")

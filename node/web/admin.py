@@ -8,6 +8,7 @@ from aiohttp import web
 from node.forum import sign_ups as forum_sign_ups
 from node.languages import gettext as _
 from node.node import NODE
+from node.room import Left
 from node.settings import Settings
 from node.web import entrance, session
 from storage import accounts, groups, invitations, moderation, people, reports, sign_ups
@@ -50,18 +51,19 @@ class Overview:
     reports: int
     people: int
     groups: int
+    left: Left  # on the disk
 
 
 async def show_overview(request: web.Request) -> web.StreamResponse:
     """Where an admin begins."""
     reader, node = session.must_be_admin(request), request.app[NODE]
-    found = await node.storage.read(_overview, node.settings, reader.id)
+    found = await node.storage.read(_overview, node.settings, reader.id, node.room.look())
     return entrance.form_page(
         request, "admin.html", _("Run this node"), tab="overview", found=found, set_mode=node.settings.sign_up
     )
 
 
-def _overview(work: Work, settings: Settings, actor_id: int) -> Overview:
+def _overview(work: Work, settings: Settings, actor_id: int, left: Left) -> Overview:
     return Overview(
         first_steps(work, settings, actor_id),
         forum_sign_ups.mode_now(work, settings.sign_up),
@@ -69,6 +71,7 @@ def _overview(work: Work, settings: Settings, actor_id: int) -> Overview:
         reports.count_open(work, None),
         people.count_local(work, "person"),
         people.count_local(work, "group"),
+        left,
     )
 
 

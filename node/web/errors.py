@@ -12,6 +12,7 @@ from node import logs
 from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
 from node.forum.text import TextRefused
 from node.languages import gettext as _
+from node.room import NoRoom
 from node.web import forms, look, session
 from node.web.look import Head
 from storage.work import StorageUnavailable
@@ -35,6 +36,7 @@ HEADERS = {
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # no more: it stands in the log, in answers and on pages
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
 RETRY_AFTER = 5  # seconds; a locked database is free again sooner
+ROOM_AFTER = 600  # seconds; it takes a person to make room on a disk
 WORDS = ("source", "words", "text", "title", "description", "summary", "reason")  # fields that somebody thought about
 STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
 
@@ -90,6 +92,10 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except Refusal as refusal:
         status = next((status for kind, status in STATUS.items() if isinstance(refusal, kind)), 403)
         return error_page(request, status, words=said(refusal))
+    except NoRoom as error:
+        log.warning("request %s: nothing was taken: %s", request[REQUEST_ID], error)
+        words = _("The disk of this node is almost full: everything can be read, and nothing new can be kept just now.")
+        return error_page(request, 503, words=words, headers={"Retry-After": str(ROOM_AFTER)})
     except StorageUnavailable as error:
         log.warning("request %s: the database did not answer: %s", request[REQUEST_ID], error)
         await _hear_out(request)
@@ -157,7 +163,7 @@ def error_page(
 async def _hear_out(request: web.Request) -> None:
     """Reads the form to which nobody got, as who sent it could not be looked up: its words are given back (REL-43)."""
     if request.method == "POST" and forms.FORM not in request:
-        with suppress(forms.Expired, forms.Garbled, Refusal, web.HTTPException):
+        with suppress(forms.Expired, forms.Garbled, Refusal, NoRoom, web.HTTPException):
             await forms.read(request)
 
 

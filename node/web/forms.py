@@ -18,6 +18,8 @@ from node.web import session
 VISIT = web.RequestKey("visit", str)  # what the forms of this answer are bound to
 URLENCODED = "application/x-www-form-urlencoded"
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
+# What is taken on a disk that is almost full: else nobody could come in and make room.
+ALWAYS = ("/sign-in", "/sign-out", "/admin")
 # What is never shown again, wherever a form is given back.
 SECRETS = re.compile(r"password|secret|code|csrf|nonce|token", re.IGNORECASE)
 
@@ -69,6 +71,8 @@ async def read(request: web.Request) -> Form:
     request[FORM] = form
     if not is_ours(request, form.text("csrf") or request.headers.get("X-CSRF-Token", "")):
         raise Expired
+    if not request.path.startswith(ALWAYS):
+        request.app[NODE].room.must_be_left()
     return form
 
 

@@ -99,7 +99,7 @@ def _old_letter(work: Any) -> None:
 
 
 async def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """REL-09: before the first commit fails."""
+    """REL-43: before the first commit fails."""
     async with watched(tmp_path) as node:
         free = shutil.disk_usage(tmp_path)._replace(free=1024)
         monkeypatch.setattr(shutil, "disk_usage", lambda _path: free)
