@@ -217,7 +217,7 @@ async def name_no_versions(_request: web.Request, response: web.StreamResponse) 
 
 
 def expect_little(app: web.Application) -> None:
-    """Refuses what a client may not expect (RFC 9110, 10.1.1) before aiohttp does, which fails at bytes that are no text.
+    """Refuses what a client may not expect (RFC 9110, 10.1.1) before aiohttp, which fails at bytes that are no text.
 
     It reads the header before any middleware runs; its router is the one place that comes earlier.
     """

@@ -15,6 +15,7 @@ R = TypeVar("R")
 
 AT_ONCE = 2  # hashes at the same time: each holds MEMORY, and two cores do no more
 MEMORY = 32 * 1024  # KiB
+ROUNDS = 2
 SHORTEST = 10  # characters
 LONGEST = 1024  # bytes
 
@@ -22,8 +23,8 @@ LONGEST = 1024  # bytes
 class Passwords:
     """Hashes and compares passwords in threads of its own, so that no page waits for them."""
 
-    def __init__(self) -> None:
-        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=MEMORY, parallelism=1)
+    def __init__(self, memory: int = MEMORY, rounds: int = ROUNDS) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost=rounds, memory_cost=memory, parallelism=1)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
         self._nobodys: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -44,6 +45,12 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest files first; all others stay in their order."""
     items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.path.parts), len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: to look through it again and again for what could go takes a tenth of a run."""
+    gc.collect()
+    gc.freeze()
 
 
 class HeldClock:

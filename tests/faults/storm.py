@@ -35,6 +35,7 @@ ROLES = {"sqlite": ("web", "worker"), "postgresql": ("web", "worker", "worker")}
 STRIKES = {"kill": 5, "stop": 2, "freeze": 3}  # how often each is chosen
 CALM = (0.2, 2.5)  # seconds between two strikes
 FROZEN = (0.3, 3.0)  # seconds
+AFTERWARDS = 120.0  # seconds: a lease of somebody who was killed is over after 60, and then there is work to do
 
 
 @dataclass
@@ -87,7 +88,7 @@ async def _over(
             weather.strikes[f"{strike} {ROLES[engine][place]}"] += 1
             processes[place] = await _strike(moot, processes[place], strike, ROLES[engine][place], chance)
     weather.seconds = time.monotonic() - began
-    calm = await run.quiet()
+    calm = await run.quiet(AFTERWARDS)
     balance = await ledger.balance(moot, peers, settled=calm, pages=True)
     await moot.stop()
     if not calm:

@@ -88,11 +88,11 @@ class Run:
         if not await once_more(2):
             self.again.append(once_more)
 
-    async def quiet(self) -> bool:
+    async def quiet(self, seconds: float = QUIET) -> bool:
         """Waits until nothing is due that can be done now."""
         storage = Storage(self.installation.settings.database, origin=self.installation.origin)
         try:
-            until = time.monotonic() + QUIET
+            until = time.monotonic() + seconds
             while time.monotonic() < until:
                 counts = await storage.read(queues.counts)
                 if not counts.letters_waiting and not counts.deliveries_waiting:

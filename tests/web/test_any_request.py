@@ -27,7 +27,8 @@ from tests.equipment.browsers import Browser, browser_of
 from tests.equipment.nodes import Moot
 
 LONG = float(os.environ.get("FOLKMOOT_LONG") or 0)  # minutes
-SECONDS = LONG * 60 or 8.0  # on each engine
+SECONDS = LONG * 60 or 4.0  # on each engine
+LEAST = 60  # requests, however busy the machine is
 PATIENCE = 20.0  # seconds for one answer on a machine that is busy with all other tests
 METHODS = ("GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FOO")
 KINDS = (
@@ -204,6 +205,7 @@ async def test_any_request_has_an_answer_of_ours(node: Moot, caplog: pytest.LogC
     loop = asyncio.get_running_loop()
     until = time.monotonic() + SECONDS
     told: dict[int, int] = {}
+    asked = itertools.count()
     slowest = 0.0
     caplog.set_level(logging.ERROR)
 
@@ -222,7 +224,7 @@ async def test_any_request_has_an_answer_of_ours(node: Moot, caplog: pytest.LogC
 
     def check(several: list[Asked]) -> None:
         for each in several:
-            if time.monotonic() < until:
+            if next(asked) < LEAST or time.monotonic() < until:
                 asyncio.run_coroutine_threadsafe(ask(each), loop).result(PATIENCE + 5)
 
     several = given(st.lists(requests(routes), min_size=1, max_size=8))
@@ -231,10 +233,9 @@ async def test_any_request_has_an_answer_of_ours(node: Moot, caplog: pytest.LogC
         max_examples=20, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     for number in itertools.count():
-        if time.monotonic() > until:
+        if sum(told.values()) >= LEAST and time.monotonic() > until:
             break
         await asyncio.to_thread(seed(number if not LONG else random.getrandbits(60))(some(several(check))))
     print(f"{sum(told.values())} requests, the slowest {slowest:.2f} s; statuses {dict(sorted(told.items()))}")
-    assert sum(told.values()) > 20  # on a machine that is busy with all other tests
     assert {200, 404} <= told.keys()
     assert (await Browser(node).get("/groups")).status == 200

@@ -1,5 +1,6 @@
 """What goes wrong, in words, with a request id and without a word too many."""
 
+import asyncio
 import logging
 
 import pytest
@@ -79,3 +80,16 @@ async def test_an_address_is_never_part_of_the_page_that_refuses_it(moot, path):
     assert response.status == 404
     for word in ("alert(1)", "onerror", "7*7", ">49<"):
         assert word not in source
+
+
+@pytest.mark.parametrize("path", ["/groups", "/nothing-here", "/healthz"])
+@pytest.mark.parametrize("expected", [b"\x89", b"200-ok", b"100-continue, \xff"])
+async def test_what_nobody_can_meet_is_refused(node, path, expected, caplog):
+    """HTT-08, HTT-10: an Expect that is none, even of bytes that are no text, is answered 417: no fault of ours."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.site.port)
+    writer.write(b"GET %s HTTP/1.1\r\nHost: node.test\r\nExpect: %s\r\n\r\n" % (path.encode(), expected))
+    status = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert status.startswith(b"HTTP/1.1 417 ")
+    assert not caplog.records
