@@ -11,7 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     CursorResult,
+    Row,
     Select,
+    Text,
     and_,
     bindparam,
     exists,
@@ -204,21 +206,22 @@ def claim_hosts(
     `steady` asks for hosts that took what we sent last (True), for new and failing ones (False), or for any.
     What may no longer be shown is given up here: a claim can be empty, and is to be settled all the same.
     """
-    leased: list[Host] = []
+    leased: list[Row[Any]] = []
     # A look at a few names is enough most of the time: however many hosts wait, a claim costs the same.
     for names in _waiting(work, after):
         which = {"hosts": names, "many": limit - len(leased), **_clock(work)}
-        leased += work.scalars(_FREE[steady], which, execution_options={"populate_existing": True})
+        leased += work.execute(_FREE[steady], which)
         if len(leased) >= limit:
             break
     if not leased:
         return []
-    for host in leased:
-        host.lease_owner, host.lease_until = f"{owner}/{work.mint()}", work.now + pace
+    claim = f"{owner}/{work.mint()}/"
+    lease = {"claim": claim, "hosts": [host.host for host in leased], "until": work.now + pace}
+    work.execute(_LEASE, lease, execution_options=UNSYNCED)
     ready = _ready_of(work, leased)
     return [
         Claim(
-            host.host, host.lease_owner or "", host.signature,
+            host.host, claim + host.host, host.signature,
             host.failures == 0 and host.last_success_at is not None, tuple(ready.get(host.host, ())),
         )
         for host in leased
@@ -265,7 +268,7 @@ def _clock(work: Work) -> dict[str, datetime]:
     return {"now": work.now, "astray": work.now + ASTRAY}
 
 
-def _ready_of(work: Work, leased: Sequence[Host]) -> dict[str, list[Ready]]:
+def _ready_of(work: Work, leased: Sequence[Row[Any]]) -> dict[str, list[Ready]]:
     found: dict[str, Any] = {"hosts": [host.host for host in leased], **_clock(work)}
     turns: Counter[str] = Counter()
     rows = []
@@ -343,7 +346,7 @@ def _names_that_wait() -> Select[Any]:
 def _free_hosts(*states: ColumnElement[bool]) -> Select[Any]:
     """Which of the named hosts are free, due, and have something ready; those that waited longest first."""
     return (
-        select(Host)
+        select(Host.host, Host.signature, Host.dialect, Host.failures, Host.last_success_at)
         .where(
             Host.host.in_(bindparam("hosts", expanding=True)),
             visibility.not_suspended(),
@@ -377,3 +380,8 @@ _WELL = and_(Host.failures == 0, Host.last_success_at.is_not(None))
 _NAMES = _names_that_wait()
 _FREE = {None: _free_hosts(), True: _free_hosts(_WELL), False: _free_hosts(~_WELL)}
 _READY = _first_of_each()
+_LEASE = (  # each host its own token
+    update(Host)
+    .where(Host.host.in_(bindparam("hosts", expanding=True)))
+    .values(lease_owner=bindparam("claim", type_=Text) + Host.host, lease_until=bindparam("until"))
+)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from storage import backoff, hours, ledger
 from storage.hours import Hour
@@ -24,6 +24,7 @@ POISON_TRIES = 20
 POISON_SPAN = timedelta(hours=1)
 POISON_PAUSE = timedelta(minutes=10)  # between the tries of one that fails while others get through
 SUSPECT = 3  # tries after which a failure no longer says anything about the host, if others got through
+UNSYNCED = {"synchronize_session": False}
 CROWDED = timedelta(seconds=10)
 DISCOURSE_PACE = timedelta(seconds=7.5)  # it answers 429 from 10 a minute on
 
@@ -89,17 +90,16 @@ def settle(work: Work, rounds: Sequence[Round], *, chance: backoff.Chance = back
     """
     settled: list[Settled] = []
     lost: dict[tuple[str, str], list[int]] = {}  # by fate and reason
-    records = _hosts(work, {round.host for round in rounds})
+    plain, records = _hosts(work, rounds)
     unfinished = _rows(work, [r.delivery_id for round in rounds for r in round.results if not r.delivered])
     for round in sorted(rounds, key=lambda round: round.host):
-        host = records[round.host]
-        held = host.lease_owner == round.token
         settled += [
             Settled(result.delivery_id, round.host, "delivered", result.words)
             for result in round.results
             if result.delivered
         ]
-        if not held:
+        host = records.get(round.token)
+        if host is None:
             continue
         _judge_host(work, host, round, unfinished, chance)
         for result in round.results:
@@ -112,6 +112,8 @@ def settle(work: Work, rounds: Sequence[Round], *, chance: backoff.Chance = back
             settled.append(Settled(row.id, round.host, fate, result.words))
         host.lease_owner, host.lease_until = None, work.now
     work.flush()
+    if plain:
+        work.execute(_STAYS_WELL, {"names": sorted(plain), "now": work.now}, execution_options=UNSYNCED)
     ledger.delivered(work, [one.delivery_id for one in settled if one.fate == "delivered"])
     for (fate, why), ids in lost.items():
         ledger.given_up(work, Delivery.id.in_(ids), fate, why)
@@ -136,13 +138,43 @@ def _count(work: Work, rounds: Sequence[Round]) -> None:
     hours.count(work, counted)
 
 
-def _hosts(work: Work, names: set[str]) -> dict[str, Host]:
-    found = work.scalars(_OF_ROUNDS, {"names": sorted(names)}, execution_options={"populate_existing": True})
-    return {host.host: host for host in found}
+def _hosts(work: Work, rounds: Sequence[Round]) -> tuple[set[str], dict[str, Host]]:
+    """The hosts of which there is nothing to be said but that they took it all once more; and the others, by token.
+
+    Whose lease is held by another by now is neither.
+    """
+    held = {row.lease_owner: row for row in work.execute(_OF_ROUNDS, {"names": sorted({r.host for r in rounds})})}
+    plain, others = set(), []
+    for round in rounds:
+        row = held.get(round.token)
+        if row is None:
+            continue
+        if row.well and round.results and all(r.delivered and r.scheme == row.signature for r in round.results):
+            plain.add(round.host)
+        else:
+            others.append(round.host)
+    if not others:
+        return plain, {}
+    again = {"populate_existing": True}
+    found = work.scalars(select(Host).where(Host.host.in_(sorted(others))), execution_options=again)
+    return plain, {host.lease_owner: host for host in found if host.lease_owner}
 
 
-_OF_ROUNDS = (  # put together once: to put it together costs more than to ask it
-    select(Host).where(Host.host.in_(bindparam("names", expanding=True))).order_by(Host.host).with_for_update()
+# Put together once: to put one together costs more than to ask it.
+_WELL = and_(
+    Host.state == "live", Host.failures == 0, Host.failing_since.is_(None), Host.next_try_at.is_(None),
+    Host.last_error.is_(None), Host.dialect != "discourse",
+)  # fmt: skip
+_OF_ROUNDS = (
+    select(Host.host, Host.lease_owner, Host.signature, _WELL.label("well"))
+    .where(Host.host.in_(bindparam("names", expanding=True)))
+    .order_by(Host.host)
+    .with_for_update()
+)
+_STAYS_WELL = (
+    update(Host)
+    .where(Host.host.in_(bindparam("names", expanding=True)))
+    .values(last_success_at=bindparam("now"), lease_owner=None, lease_until=bindparam("now"))
 )
 
 
