@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from storage import hosts, ledger, limits, threads, visibility
+from storage import clearance, hosts, ledger, limits, visibility
 from storage.people import Inbox
 from storage.schema import Activity, Actor, Delivery, Host, Reach
 from storage.work import Work
@@ -268,47 +268,35 @@ def _clock(work: Work) -> dict[str, datetime]:
     return {"now": work.now, "astray": work.now + ASTRAY}
 
 
+_ID, _ATTEMPTS, _ACTIVITY, _HOST = range(4)  # places in a row of _READY
+
+
 def _ready_of(work: Work, leased: Sequence[Row[Any]]) -> dict[str, list[Ready]]:
     found: dict[str, Any] = {"hosts": [host.host for host in leased], **_clock(work)}
     turns: Counter[str] = Counter()
     rows = []
-    for row in sorted(work.execute(_READY, found), key=lambda row: (row.attempts >= SUSPECT, row.id)):
-        turns[row.host] += 1
-        if turns[row.host] <= ROUND:
+    # Plain tuples and their places: of thousands of rows, each name that is looked up would be felt.
+    for row in sorted(map(tuple, work.execute(_READY, found)), key=lambda row: (row[_ATTEMPTS] >= SUSPECT, row[_ID])):
+        turns[row[_HOST]] += 1
+        if turns[row[_HOST]] <= ROUND:
             rows.append(row)
-    said = select(Activity).where(Activity.id.in_({row.activity_id for row in rows}))
-    activities = {activity.id: activity for activity in work.scalars(said)}
-    hidden = {activity.id for activity in activities.values() if not may_go(work, activity)}
+    said = {"ids": sorted({row[_ACTIVITY] for row in rows})}
+    activities = {activity.id: activity for activity in work.execute(_SAID, said)}
+    hidden = activities.keys() - clearance.cleared(work, list(activities.values()))
+    wordings = {one.id: (one.uri, one.type, one.microblog, one.forum) for one in activities.values()}
     paced = {host.host for host in leased if host.dialect == "discourse"}
     ready: dict[str, list[Ready]] = {}
-    for row in rows:
-        if row.activity_id in hidden or (row.host in paced and ready.get(row.host)):
+    for delivery_id, attempts, activity_id, host, inbox, dialect, signer_id, about in rows:
+        if activity_id in hidden or (host in paced and ready.get(host)):
             continue
-        activity = activities[row.activity_id]
-        body = activity.forum if row.dialect == "forum" else activity.microblog
-        ready.setdefault(row.host, []).append(
-            Ready(row.id, activity.uri, activity.type, row.inbox, row.about, body or b"", row.signer_id, row.attempts)
+        uri, type, *words = wordings[activity_id]
+        ready.setdefault(host, []).append(
+            Ready(delivery_id, uri, type, inbox, about, words[dialect == "forum"] or b"", signer_id, attempts)
         )
     if hidden:
-        gone = [row.id for row in rows if row.activity_id in hidden]
+        gone = [row[_ID] for row in rows if row[_ACTIVITY] in hidden]
         ledger.given_up(work, Delivery.id.in_(gone), ledger.HIDDEN, "It was hidden or taken back before it could go.")
     return ready
-
-
-def may_go(work: Work, activity: Activity) -> bool:
-    """The predicate of pages, asked once more: what was hidden while it waited stays here."""
-    if activity.always:
-        return True
-    if activity.microblog is None and activity.forum is None:
-        return False  # its words were forgotten
-    sender = work.get_one(Actor, activity.actor_id)
-    if sender.state != "active" or not visibility.is_shown(work, sender):
-        return False
-    comment = threads.comment_by_uri(work, activity.about)
-    if comment is not None:
-        return threads.is_visible(work, comment.id, None)
-    subject = work.scalars(select(Actor).where(Actor.uri == activity.about)).one_or_none()
-    return subject is None or (subject.state == "active" and visibility.is_shown(work, subject))
 
 
 # ------------------------------------------------------------------ the questions of a claim
@@ -343,7 +331,7 @@ def _names_that_wait() -> Select[Any]:
     return select(found.c.host).limit(bindparam("many"))
 
 
-def _free_hosts(*states: ColumnElement[bool]) -> Select[Any]:
+def _free_hosts(*states: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Which of the named hosts are free, due, and have something ready; those that waited longest first."""
     return (
         select(Host.host, Host.signature, Host.dialect, Host.failures, Host.last_success_at)
@@ -368,8 +356,8 @@ def _first_of_each() -> CompoundSelect[Any]:
     fresh = first.where(one.attempts < SUSPECT)
     suspect = first.where(one.attempts >= literal_column(str(SUSPECT)))
     rows = select(
-        Delivery.id, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.dialect, Delivery.signer_id,
-        Delivery.attempts, Delivery.about,
+        Delivery.id, Delivery.attempts, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.dialect,
+        Delivery.signer_id, Delivery.about,
     ).where(Host.host.in_(bindparam("hosts", expanding=True)))  # fmt: skip
     return union_all(
         *(rows.join(Host, Delivery.id.in_(some.correlate(Host).scalar_subquery())) for some in (fresh, suspect))
@@ -380,6 +368,10 @@ _WELL = and_(Host.failures == 0, Host.last_success_at.is_not(None))
 _NAMES = _names_that_wait()
 _FREE = {None: _free_hosts(), True: _free_hosts(_WELL), False: _free_hosts(~_WELL)}
 _READY = _first_of_each()
+_SAID = select(
+    Activity.id, Activity.uri, Activity.type, Activity.actor_id, Activity.about, Activity.always, Activity.microblog,
+    Activity.forum,
+).where(Activity.id.in_(bindparam("ids", expanding=True)))  # fmt: skip
 _LEASE = (  # each host its own token
     update(Host)
     .where(Host.host.in_(bindparam("hosts", expanding=True)))

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, insert, select, true, update
 
-from storage import deliveries, ledger, limits
+from storage import clearance, ledger, limits
 from storage.schema import Activity, Delivery, GivenUp, Host, Letter
 from storage.work import Work
 
@@ -195,7 +195,7 @@ def owe_again(work: Work, which: ColumnElement[bool], *, after: int = 0, limit: 
     last = found[-1].id if len(found) == limit else None
     said = {row.activity_id for row in found}
     activities = {one.id: one for one in work.scalars(select(Activity).where(Activity.id.in_(said)))}
-    may_go = {one.id for one in activities.values() if deliveries.may_go(work, one)}
+    may_go = clearance.cleared(work, list(activities.values()))
     barred = limits.suspended(work, {row.host for row in found})
     owed = select(Delivery.activity_id, Delivery.inbox).where(Delivery.activity_id.in_(said))
     waits = {(activity_id, inbox) for activity_id, inbox in work.execute(owed)}
