@@ -1,9 +1,10 @@
-"""Connections to other servers: the one HTTP session, its limits, and who may use it when."""
+"""Connections to other servers: the HTTP sessions, their limits, and who may use it when."""
 
 import asyncio
 import socket
 import ssl
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from federation.resolving import CheckedResolver, Resolver, SystemResolver
 
 # nginx closes after 75 s, most others later; a connection costs 9 to 39 KB.
 KEEPALIVE = 90.0
+# So many hosts keep theirs that long. Those of the others last through a round of deliveries: however many hosts we
+# speak to, the memory stays.
+KEPT_HOSTS = 512
+BRIEFLY = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,29 @@ class Unanswered(Unreachable):
         self.why = why
 
 
+class Warmth:
+    """Whose connections are kept while nothing is said: of so many hosts, those that came first and come still."""
+
+    def __init__(self, tick: Callable[[], float] = time.monotonic, *, most: int = KEPT_HOSTS) -> None:
+        self._tick = tick
+        self._most = most
+        self._hosts: OrderedDict[str, float] = OrderedDict()
+
+    def keeps(self, host: str) -> bool:
+        """The host is spoken to now: whether its connection is one of those that stay."""
+        now = self._tick()
+        while self._hosts and now - next(iter(self._hosts.values())) > KEEPALIVE:
+            self._hosts.popitem(last=False)
+        # Hosts have their turn in a circle: to drop whoever was heard longest ago would drop each before its next turn.
+        if host not in self._hosts and len(self._hosts) >= self._most:
+            return False
+        self._hosts[host] = now
+        self._hosts.move_to_end(host)
+        return True
+
+
 class Transport:
-    """One HTTP session for the whole process: no cookies, no proxies, no redirects of its own."""
+    """The HTTP sessions of the process, one that keeps connections: no cookies, no proxies, no redirects of their own."""
 
     def __init__(
         self,
@@ -68,7 +94,8 @@ class Transport:
         self._limits = limits
         self._tls = tls
         self._standing = Standing(tick)
-        self._session: aiohttp.ClientSession | None = None
+        self._warmth = Warmth(tick)
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # those that keep their connections, and the others
         self._lanes: dict[str, Lanes] = {}
 
     async def start(self) -> None:
@@ -77,14 +104,17 @@ class Transport:
         resolver = self._given_resolver
         if resolver is None:
             resolver = self._system = SystemResolver()
-        self._session = aiohttp.ClientSession(
+        self._sessions = {True: self._open(resolver, KEEPALIVE), False: self._open(resolver, BRIEFLY)}
+
+    def _open(self, resolver: Resolver, keepalive: float) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=CheckedResolver(resolver),
                 # A cache would hold an address longer than the check of it.
                 use_dns_cache=False,
                 limit=0,
                 limit_per_host=2 * PER_HOST,
-                keepalive_timeout=KEEPALIVE,
+                keepalive_timeout=keepalive,
                 ssl=self._tls or True,
                 family=socket.AF_UNSPEC,
             ),
@@ -98,9 +128,9 @@ class Transport:
         )
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions = {}
         if self._system is not None:
             self._system.close()
             self._system = None
@@ -113,7 +143,7 @@ class Transport:
 
         `url` has been admitted by the policy, and an answer that is not read to its end costs the connection.
         """
-        if self._session is None:
+        if not self._sessions:
             raise RuntimeError("The client is not open.")
         host = authority(url)
         async with AsyncExitStack() as place:
@@ -132,9 +162,10 @@ class Transport:
             if not known:
                 # Who we may never ask again leaves no idle connection behind.
                 headers = {**headers, "Connection": "close"}
+            session = self._sessions[known and self._warmth.keeps(host)]
             try:
                 async with asyncio.timeout_at(deadline):
-                    async with self._session.request(
+                    async with session.request(
                         method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
                     ) as response:
                         self._standing.answered(host)

@@ -13,7 +13,7 @@ from federation import lanes
 from federation.alternates import alternate_of_header, alternate_of_page
 from federation.budget import Budget
 from federation.errors import Malformed, Refused, TooLarge, Unreachable, UnsupportedType
-from federation.transport import Limits
+from federation.transport import KEEPALIVE, Limits, Warmth
 
 AS2 = "application/activity+json"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/activity+json\r\n"
@@ -482,3 +482,13 @@ async def test_a_page_that_is_too_long_is_not_read_either(world, open_client, bu
     client = await open_client(limits=Limits(body=100))
     with pytest.raises((TooLarge, Refused)):
         await client.find_alternate("http://alpha.test/@ana/1", budget)
+
+
+def test_connections_are_kept_of_so_many_hosts_and_of_another_only_when_one_stays_away():
+    now = 0.0
+    warmth = Warmth(lambda: now, most=2)
+    assert [warmth.keeps(host) for host in ("alpha.test", "beta.test", "gamma.test")] == [True, True, False]
+    now = KEEPALIVE
+    assert warmth.keeps("beta.test")
+    now += 1.0  # nothing was said to alpha.test since the beginning
+    assert [warmth.keeps(host) for host in ("gamma.test", "alpha.test", "beta.test")] == [True, False, True]
