@@ -79,7 +79,7 @@ class Warmth:
 
 
 class Transport:
-    """The HTTP sessions of the process, one that keeps connections: no cookies, no proxies, no redirects of their own."""
+    """The HTTP sessions of the process, one of which keeps connections: no cookies, no proxies, no redirects."""
 
     def __init__(
         self,
