@@ -445,7 +445,8 @@ def _postgres_engine(url: str, *, patience: float | None = None) -> Engine:
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: object) -> None:
+            connection.autocommit = True
             connection.execute(f"SET statement_timeout TO {int(patience * 1000)}")  # of this connection, while it lasts
-            connection.commit()
+            connection.autocommit = False
 
     return engine
