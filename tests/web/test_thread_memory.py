@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from sqlalchemy import event
 from node.forum import threads as forum
 from node.forum import upkeep
 from node.web import fragments, memory
-from storage import people, threads, visibility
+from node.web.tree import Branch
+from storage import pages, people, threads, visibility
 from storage.schema import Actor, Fact, Group, Membership, Thread
 
 
@@ -205,8 +208,35 @@ async def test_a_page_with_something_new_is_made_of_the_items_that_were_there(
 async def test_what_is_kept_of_items_is_bounded(
     kept_items: list[Any], moot: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fragments, "KEPT", 3)
     for number in range(5):
         await moot.say(scene.thread, scene.liam, f"Number {number}.")
     await moot.page(scene.path)
-    assert len(kept_items[-1]) == 3
+    kept = kept_items[-1]
+    assert len(kept) == 6
+
+    def size() -> int:
+        return sum(fragments.size_of(key[1], markup) for key, markup in kept.items())
+
+    monkeypatch.setattr(fragments, "KEPT", size() // 2)
+    await moot.say(scene.thread, scene.liam, "One more.")
+    await moot.page(scene.path)
+    assert 0 < len(kept) < 6 and size() <= fragments.KEPT
+
+
+async def test_an_old_item_is_made_anew_by_the_hour_and_a_new_one_by_the_minute(moot: Any, scene: Any) -> None:
+    """For each says how long ago it was said."""
+
+    def item(work: Any) -> Any:
+        return pages.item(work, threads.comment_by_number(work, scene.thread, 1).id, None)
+
+    branch = Branch(await moot.storage.read(item), False)
+    said = branch.item.published_at.timestamp()
+    hour = (said // 3600 + 100) * 3600  # four days later
+
+    def is_the_same(one: float, other: float) -> bool:
+        return fragments.moment_of(branch, one) == fragments.moment_of(branch, other)
+
+    assert not is_the_same(said + 1, said + 62)
+    assert is_the_same(hour, hour + 3599) and not is_the_same(hour, hour + 3600)
+    edited = Branch(replace(branch.item, edited_at=branch.item.published_at + timedelta(hours=99)), False)
+    assert fragments.moment_of(edited, hour) != fragments.moment_of(edited, hour + 60 * 60 - 60)
