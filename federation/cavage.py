@@ -1,19 +1,12 @@
-"""The grammar of draft-cavage signatures, as httpsig has it; read when the first signature is made or checked."""
+"""The header of draft-cavage signatures, as httpsig has it; read when the first signature is made."""
 
 import warnings
-from collections.abc import Sequence
 
 with warnings.catch_warnings():
     # httpsig 1.3.0, the newest there is, imports pkg_resources. Only its grammar is used: its HeaderVerifier takes the
     # algorithm from the request and must never be called.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated as an API")
     import httpsig.utils
-
-
-def signing_string(covered: Sequence[str], headers: dict[str, str], host: str, method: str, target: str) -> bytes:
-    """What is signed: a line for each name that is covered."""
-    string: bytes = httpsig.utils.generate_message(covered, headers, host, method, target)
-    return string
 
 
 def template(key_id: str, covered: list[str]) -> str:

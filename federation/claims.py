@@ -18,6 +18,8 @@ SKEW = timedelta(hours=1)  # and their clocks are wrong
 LONGEST_HEADER = 8192  # a signature by the longest key accepted takes 1368 characters
 BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"  # b64decode skips what it does not know
 
+_BASE64 = re.compile(BASE64)
+_SECONDS = re.compile(r"[0-9]{1,11}")
 _SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
 _PRINTABLE = re.compile(r"[\t -~]*")
 
@@ -91,7 +93,7 @@ def key_named(text: str | None) -> str:
 
 def decoded(text: str | None) -> bytes:
     """The bytes of a signature, which must be base64 and nothing else."""
-    if not text or not re.fullmatch(BASE64, text):
+    if not text or not _BASE64.fullmatch(text):
         raise Malformed("the signature is not base64")
     return base64.b64decode(text)
 
@@ -117,7 +119,7 @@ def check_expiry(expires: datetime, created: datetime | None, now: datetime) -> 
 
 def timestamp(text: str) -> datetime:
     """A time in whole seconds since 1970, as signatures give it."""
-    if not re.fullmatch(r"[0-9]{1,11}", text):
+    if not _SECONDS.fullmatch(text):
         raise Unverified("a time of the signature is not a number of seconds")
     return datetime.fromtimestamp(int(text), UTC)
 

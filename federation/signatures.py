@@ -125,7 +125,7 @@ def sign(
         headers["Digest"] = digest
         covered += ["digest", "content-type"]
     target = url.removeprefix(origin(url))
-    string: bytes = _grammar().signing_string(covered, headers, headers["Host"], method, target)
+    string = _signing_string(covered, {name.lower(): value for name, value in headers.items()}, method, target)
     made = signer.private.sign(string, padding.PKCS1v15(), hashes.SHA256())
     template: str = _grammar().template(signer.key_id, covered)
     # Not the % operator, for which the template was made: key ids may hold percent escapes.
@@ -135,8 +135,14 @@ def sign(
 
 @cache
 def _grammar() -> ModuleType:
-    """httpsig brings pkg_resources and PyCryptodome: a start should not wait for them."""
+    """httpsig brings pkg_resources and PyCryptodome: a start should not wait for them, nor who only verifies."""
     return importlib.import_module("federation.cavage")
+
+
+def _signing_string(covered: Iterable[str], values: dict[str, str], method: str, target: str) -> bytes:
+    """What is signed, as httpsig has it: a line for each name; built here, for each letter that comes waits for it."""
+    values = {**values, "(request-target)": f"{method.lower()} {target}"}
+    return "\n".join([f"{name}: {values[name]}" for name in covered]).encode("ascii")
 
 
 def _read_cavage(request: Request, fields: dict[str, list[str]], value: str, now: datetime) -> Claim:
@@ -160,7 +166,7 @@ def _read_cavage(request: Request, fields: dict[str, list[str]], value: str, now
     targets = [request.raw_path]
     if not has_body(request) and "?" in request.raw_path:
         targets.append(request.raw_path.partition("?")[0])  # some sign the path alone; for reads that is harmless
-    strings = [_grammar().signing_string(covered, values, values["host"], request.method, target) for target in targets]
+    strings = [_signing_string(covered, values, request.method, target) for target in targets]
     return Claim("cavage", key_id, algorithm, decoded(parameters.get("signature")), tuple(strings))
 
 
