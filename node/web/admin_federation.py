@@ -61,12 +61,13 @@ async def show_overview(request: web.Request) -> web.StreamResponse:
     month = _by_day(found.at, found.series, 30)
     words = {"day": _("up to a day"), "hour": _("up to an hour"), "minute": _("up to a minute"), "old": _("longer")}
     ages = [(words[age], count) for age, count in found.ages]
-    pictures = [
+    drawn = [
         _sent("two-days", _("Deliveries and failed tries in 48 hours"), two_days),
         _sent("month", _("Deliveries and failed tries in 30 days"), month),
         _lying("slowest", _("Slowest servers in a day, in milliseconds for a try"), _averages(found.slowest)),
         _lying("ages", _("Deliveries that wait, by how long"), ages),
     ]
+    pictures = drawn if found.series or any(count for _age, count in ages) else []
     return entrance.form_page(
         request, "admin_federation.html", _("Run this node"), tab="federation", found=found, pictures=pictures,
         fates=fates(),

@@ -25,6 +25,12 @@ async def mira(moot: Moot) -> Browser:
     return await sign_in(moot, "mira")
 
 
+async def test_a_node_that_met_nobody_says_so_and_draws_nothing(mira: Browser) -> None:
+    page = await mira.page(ADMIN)
+    assert "Once something does, it is drawn here." in page.text()
+    assert "<svg" not in page.source.partition("<main")[2].partition("</main>")[0]
+
+
 @pytest.fixture
 async def activity(moot: Moot, mira: Browser) -> int:
     """An activity that arrived at one server, was refused by one, and was put aside for a third; and a bad letter."""
