@@ -1,13 +1,16 @@
 """Our public documents, kept in memory by version: after an Announce a hundred servers ask within a second."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from federation import collections, discovery
 from federation.documents import Document, serialise
+from node import VERSION
 from node.fediverse import actors, posts, remarks
 from node.fediverse.actors import NoKey
 from node.fediverse.keys import Keyring
@@ -18,6 +21,7 @@ from storage.schema import Actor, Comment
 from storage.work import Work
 
 KEPT = 4096  # documents, of a few KB each
+COUNTED = timedelta(hours=1)  # for which the node's numbers serve: counting takes a second where much was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Documents:
         self._node = node
         self._keyring = keyring
         self._kept: OrderedDict[tuple[str, str], tuple[object | None, Answer]] = OrderedDict()
+        self._numbers: dict[str, tuple[datetime, bytes]] = {}
+        self._counting = asyncio.Lock()
 
     async def get(self, path: str, dialect: str = "microblog", page: int = 0) -> Answer:
         """The document at that path, in that dialect; 404 for what is not there, or not for everybody."""
@@ -62,6 +68,24 @@ class Documents:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return answer
+
+    async def nodeinfo(self, version: str) -> bytes:
+        """The node in numbers, counted once an hour, and once for all who ask at the same time."""
+        async with self._counting:
+            now, kept = self._node.storage.now(), self._numbers.get(version)
+            if kept is not None and timedelta() <= now - kept[0] < COUNTED:
+                return kept[1]
+            settings = self._node.settings
+            document = await self._node.storage.read(
+                nodeinfo,
+                version,
+                software_version=VERSION,
+                name=settings.name,
+                description=settings.description,
+            )
+            body = serialise(document)
+            self._numbers[version] = now, body
+            return body
 
 
 def _answer(work: Work, path: str, dialect: str, page: int, kept: Answer | None) -> Answer:

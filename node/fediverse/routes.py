@@ -22,7 +22,6 @@ from federation.errors import (
     Unverified,
 )
 from federation.inbox import Received
-from node import VERSION
 from node.fediverse import documents
 from node.fediverse.documents import Answer, Documents
 from node.fediverse.gate import Gate
@@ -199,19 +198,13 @@ async def nodeinfo_links(request: web.Request) -> web.StreamResponse:
 
 async def nodeinfo(request: web.Request) -> web.StreamResponse:
     """The node in numbers; Lemmy takes a server for dead that does not answer here."""
-    node, version = request.app[DOOR].node, request.match_info["version"]
+    version = request.match_info["version"]
     if version not in discovery.NODEINFO_VERSIONS:
         raise web.HTTPNotFound
-    document = await node.storage.read(
-        documents.nodeinfo,
-        version,
-        software_version=VERSION,
-        name=node.settings.name,
-        description=node.settings.description,
-    )
+    body = await request.app[DOOR].documents.nodeinfo(version)
     profile = f"http://nodeinfo.diaspora.software/ns/schema/{version}#"
     return web.Response(
-        body=serialise(document),
+        body=body,
         headers={"Content-Type": f'application/json; profile="{profile}"', "Access-Control-Allow-Origin": "*"},
     )
 

@@ -2,6 +2,7 @@
 
 import json
 
+from tests.conftest import HeldClock
 from tests.equipment.nodes import AS2, Moot
 from tests.peers.scripted import PUBLIC, ScriptedServer
 
@@ -150,6 +151,22 @@ async def test_nodeinfo_and_host_meta(node: Moot) -> None:
     status, response, body = await node.get("/.well-known/host-meta", accept="application/xrd+xml")
     assert (status, response.headers["Content-Type"].partition(";")[0]) == (200, "application/xrd+xml")
     assert b"webfinger?resource={uri}" in body
+
+
+async def test_the_numbers_of_nodeinfo_are_counted_once_an_hour(node: Moot, clock: HeldClock) -> None:
+    """Counting takes a second where much was said, and every server that crawls asks."""
+    _, _, thread = await a_thread(node)
+
+    async def comments() -> int:
+        _, _, body = await node.get("/nodeinfo/2.1", accept="application/json")
+        return int(json.loads(body)["usage"]["localComments"])
+
+    assert await comments() == 0
+    await node.say("ana", thread, "One more.")
+    clock.forward(minutes=59)
+    assert await comments() == 0
+    clock.forward(minutes=2)
+    assert await comments() == 1
 
 
 async def test_a_deleted_member_is_gone_everywhere(node: Moot, world: ScriptedServer) -> None:
