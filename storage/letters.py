@@ -271,14 +271,19 @@ def parked(work: Work, limit: int = 100, *, before: int | None = None) -> list[P
     return [Parked(row.id, row.signer, row.host, row.tries, row.outcome or "", row.received_at) for row in rows]
 
 
-def erase_bodies(work: Work) -> None:
-    """Forgets the words of letters read a week ago; that they came is kept, for it keeps repeats out."""
-    work.execute(
-        update(Letter)
+def erase_bodies(work: Work, limit: int = 500) -> int:
+    """Forgets the words of letters read a week ago, a piece at a time, and says of how many; that they came is kept."""
+    old = (
+        select(Letter.id)
         .where(Letter.state == "done", Letter.done_at <= work.now - KEPT, Letter.body.is_not(None))
-        .values(body=None)
-        .execution_options(synchronize_session=False)
+        .limit(limit)
     )
+    ids = list(work.scalars(old))
+    if ids:
+        work.execute(
+            update(Letter).where(Letter.id.in_(ids)).values(body=None).execution_options(synchronize_session=False)
+        )
+    return len(ids)
 
 
 def _of(work: Work, owner: str, ids: Sequence[int], **values: Any) -> None:

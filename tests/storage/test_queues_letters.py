@@ -187,6 +187,18 @@ async def test_the_words_of_a_letter_are_forgotten_a_week_after_it_was_read(acce
     assert not await accept("read")
 
 
+async def test_the_words_of_letters_are_forgotten_in_pieces(accept, claim, clock, storage):
+    for number in range(3):
+        await accept(f"letter {number}", f"https://b{number}.test/u/eve")
+    found = await claim(limit=3)
+    for letter in found:
+        await storage.write(letters.done, letter.id, "a comment", owner="reader")
+    clock.forward(days=7)
+    pieces = [await storage.write(letters.erase_bodies, 2) for _ in range(3)]
+    assert pieces == [2, 1, 0]
+    assert [(await row(storage, letter.id)).body for letter in found] == [None, None, None]
+
+
 async def test_a_clock_that_went_astray_does_not_hold_a_letter_up(accept, claim, clock, storage):
     """REL-31"""
     clock.forward(days=400)
