@@ -352,9 +352,10 @@ def _free_hosts(*states: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
 def _first_of_each() -> CompoundSelect[Any]:
     """Of each host its first ROUND, and as many suspect ones by their own index: neither reads the whole queue."""
     one = aliased(Delivery)
-    first = select(one.id).where(one.host == Host.host, _is_ready(one)).order_by(one.id).limit(ROUND)
-    fresh = first.where(one.attempts < SUSPECT)
-    suspect = first.where(one.attempts >= literal_column(str(SUSPECT)))
+    first = select(one.id).where(one.host == Host.host, _is_ready(one)).limit(ROUND)
+    # In the order of the index, as PostgreSQL sees it: by the id alone it would read through what waits for others.
+    fresh = first.where(one.attempts < SUSPECT).order_by(one.parked_at, one.id)
+    suspect = first.where(one.attempts >= literal_column(str(SUSPECT))).order_by(one.id)
     rows = select(
         Delivery.id, Delivery.attempts, Delivery.activity_id, Delivery.host, Delivery.inbox, Delivery.dialect,
         Delivery.signer_id, Delivery.about,
