@@ -13,7 +13,7 @@ from node.backups.taking import media_of, read_secret
 from node.fediverse.keys import FILE as SECRET_FILE
 from node.fediverse.keys import KeysLocked, Sealed, must_work
 from node.settings import Settings
-from storage import copies, threads
+from storage import copies, ledger, threads
 from storage.errors import CANNOT_OPEN, in_a_line
 from storage.work import Storage, StorageUnavailable
 
@@ -34,21 +34,32 @@ class Finding:
 
 
 def soundness(chosen: Settings) -> list[Finding]:
-    """The database itself, the secret, and every key: opened, signed with, verified."""
+    """The database itself, what it owes to others, the secret, and every key: opened, signed with, verified."""
     storage = Storage(chosen.database, origin=chosen.origin)
     try:
         with copies.snapshot(storage) as taken:
             damaged = taken.damage()
             keys = list(taken.sealed_keys())
             revision = taken.revision
+        astray = asyncio.run(storage.read(ledger.imbalances))
     finally:
         storage.close()
     return [
         Finding("database", not damaged, "; ".join(damaged[:3]) or f"sound, at {revision}"),
+        _ledger(astray),
         _secret(chosen),
         _keys(chosen, keys),
         Finding("media", True, f"{len(media_of(chosen.data))} files"),
     ]
+
+
+def _ledger(astray: list[ledger.Imbalance]) -> Finding:
+    """A backup is one moment: what was owed waits in it, or it says where it went (REL-44, REL-45)."""
+    if not astray:
+        return Finding("ledger", True, "what was owed is delivered, waits, or was given up")
+    first = astray[0]
+    told = f"{first.owed} owed, {first.delivered} delivered, {first.given_up} given up, {first.waiting} waiting"
+    return Finding("ledger", False, f"{len(astray)} activities do not add up, the first is {first.uri}: {told}")
 
 
 def _secret(chosen: Settings) -> Finding:

@@ -21,7 +21,8 @@ from node.backups.restoring import restore
 from node.backups.trying import Finding, answers, failed, soundness
 from node.fediverse.keys import KeysLocked
 from node.settings import Settings
-from storage.work import Storage
+from storage.schema import Delivery
+from storage.work import Storage, Work
 from tests.backups.conftest import Place
 from tests.conftest import HeldClock
 from tests.equipment.network import LoopbackNet
@@ -286,6 +287,20 @@ async def test_a_restore_that_fails_puts_the_old_node_back(full: Moot, place: Pl
         assert _tallied(there) == before
         assert not list(there.data.glob("before-restore-*")) and not list(there.data.glob(".restoring*"))
         assert not failed(await asyncio.to_thread(soundness, there))
+
+
+async def test_a_delivery_that_is_missing_from_a_database_is_found_when_it_is_tried_out(full: Moot) -> None:
+    """REL-44, REL-45: `restore --verify` and `upgrade` add up what was owed."""
+    assert not failed(await asyncio.to_thread(soundness, full.node.settings))
+
+    def lose(work: Work) -> None:
+        lost = work.query(Delivery).first()
+        assert lost is not None
+        work.delete(lost)
+
+    await full.storage.write(lose)
+    [found] = failed(await asyncio.to_thread(soundness, full.node.settings))
+    assert found.what == "ledger" and "1 activities do not add up" in found.says and "1 owed, 0 delivered" in found.says
 
 
 def _tallied(settings: Settings) -> object:

@@ -8,8 +8,9 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import aiohttp
@@ -23,9 +24,12 @@ from node.cli import folkmoot
 from node.doctor import inside, outside
 from node.doctor.findings import Check, Finding, examine
 from storage import clock as real_clock
+from storage import hosts as stored_hosts
 from tests.equipment.certificates import authority
 from tests.equipment.network import LoopbackNet
 from tests.equipment.nodes import Moot, raise_node
+from tests.mail.conftest import Mailbox, mail_server
+from tests.peers.scripted import Answer, ScriptedServer
 
 HOST = "moot.test"
 
@@ -149,6 +153,59 @@ async def test_the_mirror_is_looked_into_once(moot: Moot, proxy: Proxy, monkeypa
     await moot.parts.outside.look_into_mirror()
     status, _, _ = await moot.get(f"/.well-known/folkmoot/{nonce}")
     assert status == 404
+
+
+@pytest.mark.parametrize(
+    ("off", "grade"), [(0, "ok"), (-20, "ok"), (90, "warning"), (-400, "failed"), (3600, "failed")]
+)
+async def test_a_clock_that_is_off_is_found_by_what_others_say(
+    moot: Moot, world: ScriptedServer, off: int, grade: str
+) -> None:
+    """SIG-25, REL-31: the middle of three, so that one server whose clock is wrong alarms nobody."""
+    hosts = ("mastodon.test", "lemmy.test", "nodebb.test")
+    await moot.storage.write(stored_hosts.make, hosts)
+    for host, there in zip(hosts, (off, off + 1, 86_400), strict=True):
+        said = format_datetime(datetime.now(UTC) + timedelta(seconds=there), usegmt=True)
+        page = Answer(200, {"links": []}, content_type="application/json", headers={"Date": said})
+        world.script("GET", f"https://{host}/.well-known/nodeinfo", page)
+    finding = await found(moot.parts, "clock")
+    assert finding.grade == grade, finding
+    assert "3 other servers" in finding.says
+    assert (finding.remedy != "") == (grade != "ok")
+
+
+async def test_a_clock_that_nobody_can_be_asked_about_is_not_called_right(moot: Moot) -> None:
+    assert "not compared" in (await found(moot.parts, "clock")).says
+
+
+async def test_a_mail_server_is_greeted_and_sent_nothing(
+    moot: Moot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over TLS, with the name and the password of the settings; what the server says is passed on, they are not."""
+    assert (await found(moot.parts, "mail server")).grade == "warning"  # there is none
+
+    (tmp_path / "authority.pem").write_text(authority().pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    mailbox, context, node = Mailbox(), authority().server_context(), moot.parts.node
+    async with mail_server(
+        mailbox, tls_context=context, require_starttls=True, auth_required=True, authenticator=mailbox.authenticate
+    ) as server:
+        for password, grade, said in (("p%2Fw", "ok", "lets us in (starttls)"), ("wrong", "failed", "535")):
+            node.settings = replace(node.settings, smtp_url=f"smtp://ana:{password}@localhost:{server.port}")
+            finding = await found(moot.parts, "mail server")
+            assert (finding.grade, said in finding.says) == (grade, True), finding
+            assert bool(finding.remedy) == (grade != "ok")
+            assert "p/w" not in finding.says and "wrong" not in finding.says
+        tried = list(mailbox.users)  # a wrong password is tried in each way that the server offers
+        assert tried[0] == ("ana", "p/w") and set(tried[1:]) == {("ana", "wrong")}
+        assert mailbox.received == []
+
+        monkeypatch.delenv("SSL_CERT_FILE")
+        finding = await found(moot.parts, "mail server")
+        assert finding.grade == "failed" and "certificate" in finding.says.lower(), finding
+        assert mailbox.users == tried, "no password goes to a server that nobody vouches for"
+    finding = await found(moot.parts, "mail server")  # it is gone
+    assert finding.grade == "failed" and "localhost" in finding.says and "smtp_url" in finding.remedy
 
 
 async def test_a_check_that_hangs_is_cut(moot: Moot) -> None:
