@@ -54,7 +54,7 @@ def soundness(chosen: Settings) -> list[Finding]:
 
 
 def _ledger(astray: list[ledger.Imbalance]) -> Finding:
-    """A backup is one moment: what was owed waits in it, or it says where it went (REL-44, REL-45)."""
+    """A backup is one moment: what was owed waits in it, or it says where it went (REL-45)."""
     if not astray:
         return Finding("ledger", True, "what was owed is delivered, waits, or was given up")
     first = astray[0]

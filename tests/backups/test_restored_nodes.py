@@ -290,7 +290,7 @@ async def test_a_restore_that_fails_puts_the_old_node_back(full: Moot, place: Pl
 
 
 async def test_a_delivery_that_is_missing_from_a_database_is_found_when_it_is_tried_out(full: Moot) -> None:
-    """REL-44, REL-45: `restore --verify` and `upgrade` add up what was owed."""
+    """REL-45: `restore --verify` and `upgrade` add up what was owed."""
     assert not failed(await asyncio.to_thread(soundness, full.node.settings))
 
     def lose(work: Work) -> None:

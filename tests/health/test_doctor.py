@@ -161,7 +161,7 @@ async def test_the_mirror_is_looked_into_once(moot: Moot, proxy: Proxy, monkeypa
 async def test_a_clock_that_is_off_is_found_by_what_others_say(
     moot: Moot, world: ScriptedServer, off: int, grade: str
 ) -> None:
-    """SIG-25, REL-31: the middle of three, so that one server whose clock is wrong alarms nobody."""
+    """REL-31: the middle of three, so that one server whose clock is wrong alarms nobody."""
     hosts = ("mastodon.test", "lemmy.test", "nodebb.test")
     await moot.storage.write(stored_hosts.make, hosts)
     for host, there in zip(hosts, (off, off + 1, 86_400), strict=True):
