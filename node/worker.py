@@ -127,7 +127,7 @@ class Worker:
         while not self._stop.is_set() and await self._node.storage.write(ledger.prune) > 0:
             pass
         await self._node.storage.write(hours.prune)
-        while not self._stop.is_set() and await self._node.storage.write(letters.erase_bodies):
+        while not self._stop.is_set() and await self._node.storage.write(letters.erase_bodies) > 0:
             pass
         await self._node.storage.write(mails.prune)
         await self._node.storage.write(hosts.forget_failures)

@@ -145,7 +145,7 @@ class Replayed:
 
         event.listen(storage._reading, "before_cursor_execute", listen)
         try:
-            self.answer = storage._read(page)
+            self.answer = storage._read(page, time.monotonic())
         finally:
             event.remove(storage._reading, "before_cursor_execute", listen)
         self.connection = sqlite3.connect(Path(str(storage.url.database)))
@@ -202,7 +202,7 @@ def test_first_and_middle_pages_cost_the_same_at_any_size(filled: Storage, view:
     for _ in range(40):
         for call, taken in zip(calls, times, strict=True):
             begun = time.perf_counter()
-            filled._read(call)
+            filled._read(call, time.monotonic())
             taken.append(time.perf_counter() - begun)
     medians = [statistics.median(taken[5:]) for taken in times]
     assert max(medians) < SAME * min(medians), [f"{median * 1000:.2f} ms" for median in medians]
