@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp.web_app import _cached_build_middleware
 
 from storage.work import Storage
 from tests.equipment.databases import fresh_sqlite
@@ -51,6 +52,12 @@ def pytest_collection_finish() -> None:
     """What was imported stays: to look through it again and again for what could go takes a tenth of a run."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Lets go of the test's nodes: aiohttp keeps what it built of each application for as long as the process runs."""
+    _cached_build_middleware.cache_clear()
 
 
 class HeldClock:

@@ -14,7 +14,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.web_app import _cached_build_middleware
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from node.app import Parts, make_app, opened
@@ -196,6 +195,11 @@ def _made_before() -> Iterator[RSAPrivateKey]:
     return cycle([make_rsa() for _ in range(8)])
 
 
+def quick_passwords() -> Passwords:
+    """Hashes that take no time, and protect nobody."""
+    return Passwords(memory=64, rounds=1)
+
+
 async def raise_node(
     stack: AsyncExitStack,
     host: str,
@@ -217,7 +221,7 @@ async def raise_node(
             now=clock,
             migrate=False,
             make_key=lambda: next(_made_before()),
-            passwords=Passwords(memory=64, rounds=1),
+            passwords=quick_passwords(),
             patience=patience,
         )
     )
@@ -239,8 +243,6 @@ async def _served(stack: AsyncExitStack, parts: Parts) -> tuple[web.Application,
     app = make_app(parts)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    # aiohttp keeps what it built of each application for as long as the process runs: hundreds of nodes, in a test run.
-    stack.callback(_cached_build_middleware.cache_clear)
     stack.push_async_callback(runner.cleanup)
     return app, runner
 
@@ -261,9 +263,7 @@ async def raise_development_node(
         development=True,
         dev_peers=frozenset(peers),
     )
-    parts = await stack.enter_async_context(
-        opened(settings, now=clock, migrate=False, passwords=Passwords(memory=64, rounds=1))
-    )
+    parts = await stack.enter_async_context(opened(settings, now=clock, migrate=False, passwords=quick_passwords()))
     app, runner = await _served(stack, parts)
     await web.TCPSite(runner, "127.0.0.1", port).start()
     session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -26,6 +26,7 @@ from storage.schema import Account, Actor, Alias, Comment, Follow, Group, Handle
 from storage.tokens import hashed
 from storage.work import Storage, Work
 from tests.equipment.databases import fresh_sqlite
+from tests.equipment.nodes import quick_passwords
 
 HOST = "moot.example"
 ORIGIN = f"https://{HOST}"
@@ -363,7 +364,7 @@ async def open_moot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         )
         storage.start()
         network = ScriptedNetwork()
-        node = Node(settings, storage, None)  # type: ignore[arg-type]  # no page reaches for the client
+        node = Node(settings, storage, None, passwords=quick_passwords())  # type: ignore[arg-type]  # no page reaches for the client
         node.network = network
         app = server.app
         app[NODE] = node

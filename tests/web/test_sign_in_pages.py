@@ -295,6 +295,7 @@ async def test_a_field_that_stands_twice_is_no_second_try(moot: Moot, clock: Clo
 
 async def test_a_password_is_hashed_again_when_the_measure_has_grown(moot: Moot, clock: Clock) -> None:
     """WEB-06"""
+    moot.node.passwords = passwords.Passwords()  # the real ones, that take their time
     actor_id = await member(moot)
     weak = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
 
