@@ -43,8 +43,26 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest files first; all others stay in their order."""
+# Tests that start whole processes, or walk far, run on SQLite; on PostgreSQL these of them, and all in long runs.
+ON_POSTGRESQL = {
+    "test_kills.py": {"test_what_was_committed_is_delivered_after_a_kill"},
+    "test_backup_commands.py": {"test_a_running_node_is_backed_up_and_comes_back_elsewhere"},
+    "test_restored_nodes.py": {
+        "test_a_restored_node_has_the_same_rows_keys_and_media_on_either_engine",
+        "test_a_restored_node_sends_exactly_what_was_owed_signed_with_the_same_keys",
+        "test_a_backup_under_load_is_one_moment",
+        "test_a_restore_that_fails_puts_the_old_node_back",
+    },
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the longest files first, and leaves out what SQLite has shown; all others stay in their order."""
+    if not os.environ.get("FOLKMOOT_LONG"):
+        repeated = [item for item in items if _is_repeated(item)]
+        if repeated:
+            config.hook.pytest_deselected(items=repeated)
+            items[:] = [item for item in items if item not in set(repeated)]
     items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.path.parts), len(LONGEST)))
 
 
@@ -52,6 +70,16 @@ def pytest_collection_finish() -> None:
     """What was imported stays: to look through it again and again for what could go takes a tenth of a run."""
     gc.collect()
     gc.freeze()
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    chosen = ON_POSTGRESQL.get(item.path.name)
+    return (
+        chosen is not None
+        and isinstance(item, pytest.Function)
+        and item.originalname not in chosen
+        and "postgresql" in item.name
+    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,6 +19,7 @@ from storage.people import Inbox
 from storage.schema import Actor, Membership
 from storage.work import Work
 from tests.equipment.chromium import axe_violations, chromium
+from tests.equipment.samples import WHOLE
 from tests.web.authorisation import DONE, TABLE, Reader, filled
 from tests.web.test_pages_in_browsers import furnish
 from tests.web.worlds import Worlds, build
@@ -230,17 +231,23 @@ async def _look_at(page: Page, visit: Visit) -> list[str]:
     if page.url.partition("?")[0].partition("#")[0] != ORIGIN + visit.path.partition("?")[0].partition("#")[0]:
         return [f"leads on to {page.url}"]
     faults = await axe_violations(page)
-    await page.screenshot(path=SHOTS / f"{visit.name}-light.png", full_page=True)
+    await _picture(page, visit, "light")
     await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     faults += [f"dark: {fault}" for fault in await axe_violations(page, only=("color-contrast",))]
-    await page.screenshot(path=SHOTS / f"{visit.name}-dark.png", full_page=True)
+    await _picture(page, visit, "dark")
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     await page.set_viewport_size(NARROW)
-    await page.screenshot(path=SHOTS / f"{visit.name}-320.png", full_page=True)
+    await _picture(page, visit, "320")
     width = await page.evaluate("document.documentElement.scrollWidth")
     if width > NARROW["width"]:
         faults.append(f"is {width} pixels wide on a small phone: {await page.evaluate(WIDEST)}")
     return faults
+
+
+async def _picture(page: Page, visit: Visit, look: str) -> None:
+    """Kept where somebody looks at them: they take a quarter of the time."""
+    if WHOLE:
+        await page.screenshot(path=SHOTS / f"{visit.name}-{look}.png", full_page=True)
 
 
 # What reaches furthest to the right, to be told where to look.
