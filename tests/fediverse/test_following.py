@@ -132,11 +132,13 @@ async def test_a_secret_group_answers_like_one_that_is_not_there(node: Moot, wor
 
 
 async def test_a_suspended_account_is_answered_403(node: Moot, world: ScriptedServer) -> None:
-    """KEY-17"""
+    """KEY-17: and what it says has no effect."""
     from node.forum import people
     from storage import people as stored
 
-    garden = await node.group("garden")
+    await node.person("liam")
+    garden = await node.group("garden", "liam")
+    thread = await node.start("liam", "garden", "Sheds")
     maria = world.actor("maria@mastodon.test")
     await maria.post(f"{garden}/inbox", maria.follow(garden))
     await node.settle()
@@ -145,9 +147,12 @@ async def test_a_suspended_account_is_answered_403(node: Moot, world: ScriptedSe
         people.suspend(work, stored.by_uri(work, maria.uri), "spam")
 
     await node.storage.write(suspend)
-    reply = await maria.post(f"{garden}/inbox", maria.follow(garden))
+    note = maria.publish(maria.note("<p>Buy sheds</p>", inReplyTo=thread))
+    reply = await maria.post(f"{garden}/inbox", maria.create(note))
+    await node.settle()
 
     assert reply.status == 403
+    assert await node.item(note["id"]) is None
 
 
 async def test_a_member_of_ours_follows_a_person_elsewhere(node: Moot, world: ScriptedServer) -> None:

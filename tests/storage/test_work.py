@@ -139,10 +139,11 @@ async def test_sqlite_is_set_up_to_keep_what_it_was_given(tmp_path: Path) -> Non
     storage.start()
 
     def pragmas(work: Work) -> list[object]:
-        return [work.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")]
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [work.scalar(text(f"PRAGMA {name}")) for name in names]
 
-    assert await storage.write(pragmas) == ["wal", 2, 1]
-    assert await storage.read(pragmas) == ["wal", 2, 1]
+    assert await storage.write(pragmas) == ["wal", 2, 1, storage_work.LOCKED_MS]
+    assert await storage.read(pragmas) == ["wal", 2, 1, storage_work.LOCKED_MS]
     storage.close()
 
 
