@@ -25,8 +25,8 @@ from tests.peers.scripted import ScriptedServer
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits five seconds for a lock here."""
-    monkeypatch.setattr(storage_work, "LOCKED_MS", 200)
+    """Nobody waits ten seconds for a lock here; a busy machine needs two."""
+    monkeypatch.setattr(storage_work, "LOCKED_MS", 2_000)
 
 
 @contextmanager
