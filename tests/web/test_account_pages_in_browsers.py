@@ -78,7 +78,7 @@ async def scene(open_moot: Callable[..., Any]) -> AsyncIterator[Scene]:
         yield Scene(moot, browser)
 
 
-@pytest.mark.parametrize("scheme", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_at_the_door(scene: Scene, scheme: str) -> None:
     for signed_in, paths in ((False, STRANGERS), (True, MEMBERS)):
         context = await scene.context(signed_in=signed_in, color_scheme=scheme)

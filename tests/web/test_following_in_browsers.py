@@ -132,7 +132,7 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(scene: Scene, scheme: Any) -> None:
     for page in PAGES:
         opened = await scene.open(page, color_scheme=scheme, reduced_motion="reduce")

@@ -103,7 +103,7 @@ async def furnish(moot: Any) -> tuple[dict[str, str], int]:
 
 
 @pytest.mark.timeout(300)  # twenty pages, each looked at by axe
-@pytest.mark.parametrize("colours", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_axe_finds_nothing(scene: Scene, colours: str) -> None:
     found = {}
     SHOTS.mkdir(exist_ok=True)

@@ -146,7 +146,7 @@ async def furnish(moot: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_on_any_page(scene, scheme):
     found = {}
     for name in scene.pages:

@@ -100,7 +100,7 @@ def _tend(work: Work, thread_id: int, ana_id: int, ben_id: int) -> str:
     return work.get_one(Thread, thread_id).uid
 
 
-@pytest.mark.parametrize("scheme", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("which", ["first half", "second half"])
 async def test_axe_finds_nothing_on_any_of_them(scene: Scene, scheme: str, which: str) -> None:
     SHOTS.mkdir(exist_ok=True)

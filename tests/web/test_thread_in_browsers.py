@@ -397,7 +397,7 @@ async def test_without_scripts_one_answers_previews_and_keeps_a_draft(scene: Sce
     await expect(page.locator("#c-5")).to_contain_text("Bookmarked")
 
 
-@pytest.mark.parametrize("scheme", ["dark"])  # every page is looked at in light by test_every_page_in_browsers
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_and_small_phones_are_wide_enough(scene: Scene, scheme: str) -> None:
     ana = await scene.moot.person("ana", "Ana Duarte", host="coop.example")
     await scene.moot.say(scene.thread, ana, "We count *hours*, not money.", to=2)
