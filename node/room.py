@@ -8,6 +8,7 @@ from node.settings import Settings
 from storage.work import StorageUnavailable
 
 MARGIN = 64 * 1024 * 1024  # bytes: for what was taken and is not done yet, for logs, and for an admin to sign in
+RETRY_AFTER = 600  # seconds; it takes a person to make room on a disk
 SHARE = 20  # a disk that is small altogether keeps a twentieth of itself free instead
 MIB = 1024 * 1024
 SQLITE = "sqlite:///"

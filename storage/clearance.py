@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from storage import visibility
 from storage.schema import Actor, Comment, Group, Thread
@@ -43,13 +43,8 @@ def cleared(work: Work, activities: Sequence[Said]) -> set[int]:
     return cleared | {one.id for one in asked if one.actor_id in senders and shown.get(one.about, True)}
 
 
-def _actor_shown() -> ColumnElement[bool]:
-    secret = and_(Actor.kind == "group", Group.privacy == "secret")
-    return and_(Actor.state == "active", or_(Group.actor_id.is_(None), ~secret))
-
-
 def _actors(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    shown = _actor_shown().label("shown")
+    shown = visibility.actor_shown().label("shown")
     return select(Actor.id, Actor.uri, shown).outerjoin(Group, Group.actor_id == Actor.id).where(which)
 
 

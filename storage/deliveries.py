@@ -31,7 +31,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from storage import clearance, hosts, ledger, limits, visibility
 from storage.people import Inbox
 from storage.schema import Activity, Actor, Delivery, Host, Reach
-from storage.work import Work
+from storage.work import UNSYNCED, Work
 
 LEASE = timedelta(seconds=60)  # of a host by one worker; a round of sending ends well within it
 ROUND = 16  # deliveries of one host at a time: what a crash may repeat
@@ -40,7 +40,6 @@ SUSPECT = 3  # tries; what failed so often goes behind the others, so that it ca
 # Nothing waits longer than this: what claims to was written by a clock that had gone astray.
 ASTRAY = timedelta(days=2)
 
-UNSYNCED = {"synchronize_session": False}
 
 # What leaves copies of somebody's words at the other end; an answer to a follow, or a like, does not.
 SPREADS = {"Create", "Update", "Announce", "relay"}

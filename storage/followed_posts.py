@@ -12,14 +12,12 @@ from storage import visibility
 from storage.follows import heard
 from storage.people import Person, as_person
 from storage.schema import Activity, Actor, Comment, Follow, FollowedPost
-from storage.work import Work
+from storage.work import UNSYNCED, Work
 
 KEPT = timedelta(days=30)  # it is a list of what is new, and the original stays where it is
 MOST = 300  # of one author, or passed on by one group: who publishes more fills nobody's disk
 PER_HOUR = 60  # of the same; more is a flood
 PAGE = 30
-
-UNSYNCED = {"synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from storage import hours
 from storage.hours import Hour
 from storage.schema import Activity, Delivery, GivenUp
-from storage.work import Work
+from storage.work import UNSYNCED, Work
 
 KEPT = timedelta(days=30)  # what was given up, for whoever asks what became of it
 
@@ -34,8 +34,6 @@ BLOCKED = "blocked"
 THROWN_AWAY = "thrown away"  # by an admin
 HIDDEN = "hidden"  # while it waited: that it did not go is no failure
 FATES = (REFUSED, DROPPED, TOO_OLD, BLOCKED, THROWN_AWAY, HIDDEN)
-
-UNSYNCED = {"synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
 
 from storage.schema import Mail
-from storage.work import Work
+from storage.work import UNSYNCED, Work
 
 LEASE = timedelta(minutes=10)  # of a mail by one sender; a batch ends well within it
 ASTRAY = timedelta(days=2)  # nothing waits so long: a clock had gone astray
 KEPT = timedelta(days=21)  # that it was sent, and when; without its words
 ASIDE = timedelta(days=60)  # what was given up; by then nobody tries it again
 
-UNSYNCED = {"synchronize_session": False}
 
 ERASED: dict[str, Any] = {"subject": "", "text": "", "html": "", "headers": None}
 

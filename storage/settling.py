@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 from storage import backoff, hours, ledger
 from storage.hours import Hour
 from storage.schema import Actor, Delivery, Follow, Host, Reach
-from storage.work import Work
+from storage.work import UNSYNCED, Work
 
 FOR_GOOD = frozenset({400, 404, 405, 410, 413, 415, 422, 501})  # 400: the second signature was tried before
 PERHAPS_LATER = frozenset({401, 403})  # they could not fetch our key, or do not want us
@@ -24,7 +24,6 @@ POISON_TRIES = 20
 POISON_SPAN = timedelta(hours=1)
 POISON_PAUSE = timedelta(minutes=10)  # between the tries of one that fails while others get through
 SUSPECT = 3  # tries after which a failure no longer says anything about the host, if others got through
-UNSYNCED = {"synchronize_session": False}
 CROWDED = timedelta(seconds=10)
 DISCOURSE_PACE = timedelta(seconds=7.5)  # it answers 429 from 10 a minute on
 

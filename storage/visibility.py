@@ -130,6 +130,11 @@ def is_shown(work: Work, actor: Actor) -> bool:
     return group is None or group.privacy != "secret"
 
 
+def actor_shown() -> ColumnElement[bool]:
+    """The same of the query's actors, who must be active besides. Needs Actor, and Group joined where it is one."""
+    return and_(Actor.state == "active", or_(Group.actor_id.is_(None), Group.privacy != "secret"))
+
+
 def epoch(work: Work) -> str:
     """Changes whenever a block or a suspension changed what is seen all over the node."""
     fact = work.get(Fact, "visibility")

@@ -35,6 +35,7 @@ BATCH = 64  # functions folded into one commit: a few milliseconds of work at th
 LOCKED_MS = 10_000  # how long SQLite waits for another process's transaction before we answer 503
 RERUNS = 3  # of a function that PostgreSQL could not place among the others
 RERUN_CODES = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
+UNSYNCED = {"synchronize_session": False}  # for a statement about rows of which no record is at hand
 STEPS = 1_000_000  # of SQLite between two looks at the clock: some ten milliseconds
 
 

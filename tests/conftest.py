@@ -59,10 +59,8 @@ ON_POSTGRESQL = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the longest files first, and leaves out what SQLite has shown; all others stay in their order."""
     if not os.environ.get("FOLKMOOT_LONG"):
-        repeated = [item for item in items if _is_repeated(item)]
-        if repeated:
-            config.hook.pytest_deselected(items=repeated)
-            items[:] = [item for item in items if item not in set(repeated)]
+        config.hook.pytest_deselected(items=[item for item in items if _is_repeated(item)])
+        items[:] = [item for item in items if not _is_repeated(item)]
     items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.path.parts), len(LONGEST)))
 
 

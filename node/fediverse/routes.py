@@ -30,6 +30,7 @@ from node.fediverse.pace import Crowd, Full, Pace, TooMany
 from node.fediverse.senders import Senders
 from node.forum.errors import NotFound
 from node.node import Node
+from node.room import RETRY_AFTER as ROOM_AFTER
 from node.room import NoRoom
 from storage import arrivals, hosts, letters, people, visibility
 from storage.work import StorageUnavailable, Work
@@ -40,7 +41,6 @@ AS2 = "application/activity+json"
 AS2_TYPES = (AS2, "application/ld+json")
 LARGEST_BODY = inbox.LARGEST + 1024  # bytes; one that is too large must get as far as being refused in our words
 RETRY_AFTER = 60  # seconds; said with every 503 of ours
-ROOM_AFTER = 600  # seconds; it takes a person to make room on a disk
 BLOCKS_KEPT = 1.0  # seconds; before a key is asked for, and before a letter is stored, the database is asked itself
 
 

@@ -12,6 +12,7 @@ from node import logs
 from node.forum.errors import Invalid, NotAllowed, NotFound, Refusal
 from node.forum.text import TextRefused
 from node.languages import gettext as _
+from node.room import RETRY_AFTER as ROOM_AFTER
 from node.room import NoRoom
 from node.web import forms, look, session
 from node.web.look import Head
@@ -36,7 +37,6 @@ HEADERS = {
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # no more: it stands in the log, in answers and on pages
 NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # what no database takes
 RETRY_AFTER = 5  # seconds; a locked database is free again sooner
-ROOM_AFTER = 600  # seconds; it takes a person to make room on a disk
 WORDS = ("source", "words", "text", "title", "description", "summary", "reason")  # fields that somebody thought about
 STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 400}
 

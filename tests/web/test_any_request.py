@@ -27,7 +27,7 @@ from tests.equipment.browsers import Browser, browser_of
 from tests.equipment.nodes import Moot
 
 LONG = float(os.environ.get("FOLKMOOT_LONG") or 0)  # minutes
-SECONDS = LONG * 60 or 4.0  # on each engine
+SECONDS = LONG * 60 or 8.0  # on each engine
 LEAST = 60  # requests, however busy the machine is
 PATIENCE = 20.0  # seconds for one answer on a machine that is busy with all other tests
 METHODS = ("GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FOO")

@@ -82,7 +82,7 @@ async def test_an_address_is_never_part_of_the_page_that_refuses_it(moot, path):
         assert word not in source
 
 
-@pytest.mark.parametrize("path", ["/groups", "/nothing-here", "/healthz"])
+@pytest.mark.parametrize("path", ["/groups", "/nothing-here", "/livez"])
 @pytest.mark.parametrize("expected", [b"\x89", b"200-ok", b"100-continue, \xff"])
 async def test_what_nobody_can_meet_is_refused(node, path, expected, caplog):
     """HTT-08, HTT-10: an Expect that is none, even of bytes that are no text, is answered 417: no fault of ours."""
